@@ -1,0 +1,259 @@
+/*
+ * The only list of parameters. From its rows come struct conf, the defaults,
+ * the parser, the dump, the diff for reload, ganger.ini.example, ganger.ini(5)
+ * and docs/config.md.
+ *
+ *   X(section, key, type, default, min, max, class, doc)
+ *
+ * type: dur size int num bool str path list enum, or
+ *   count   int64_t, a whole number or "auto" (CONF_AUTO)
+ *   pairs   char **, NULL-terminated "NAME=value"; the key is "env.NAME"
+ * default, min, max: text as one writes it in the file. For enum `min` is the
+ * list of names instead. An empty default that stands for a computed value
+ * says so in the doc.
+ * class: LIVE (read at next use), RESPAWN (the slots it touches are drained
+ * and restarted), RESTART (refused on reload).
+ */
+#ifndef CONF_CONF_TBL_H
+#define CONF_CONF_TBL_H
+
+/* X(section, title, instances?, doc) */
+#define CONF_SECTIONS(X) \
+	X(supervisor, SUPERVISOR, SINGLE, \
+	    "The daemon itself, and what holds for every job.") \
+	X(redis, REDIS, SINGLE, \
+	    "Where the queues are.") \
+	X(http, HTTP, SINGLE, \
+	    "Status, health, metrics and control over HTTP.") \
+	X(log, LOG, SINGLE, \
+	    "The daemon's own log. What jobs print goes to Redis instead.") \
+	X(models, MODELS, SINGLE, \
+	    "The model store and the cache of loaded models.") \
+	X(pool, POOL, NAMED, \
+	    "A set of equal slots. Without any [pool NAME] there is one pool of " \
+	    "max_concurrent_jobs slots, on the GPU if use_gpu, that takes the " \
+	    "default queues.") \
+	X(handler, HANDLER, NAMED, \
+	    "What a job may run. A job names a handler or its type; only this " \
+	    "file says what that is. An empty [handler selftest] turns on the " \
+	    "plugin for tests and benchmarks.") \
+	X(schedule, SCHEDULE, NAMED, \
+	    "A job that is submitted at times given as in crontab(5), once per " \
+	    "fleet.")
+
+#define CONF_SUPERVISOR_ROWS(X) \
+	X(supervisor, worker_id, str, "", "", "", RESTART, \
+	    "Name of this worker, 1 to 128 of letters, digits and ._:-, unique " \
+	    "over all workers of one Redis. Default: the host name, a dash and " \
+	    "six hex digits made from /etc/machine-id and the path of pidfile, " \
+	    "so that it is the same after a restart and differs between two " \
+	    "daemons on one host. Environment: WORKER_ID.") \
+	X(supervisor, max_concurrent_jobs, count, "2", "1", "1024", RESPAWN, \
+	    "Slots of the pool that exists when no [pool NAME] is given, or auto. " \
+	    "auto on CPUs: 1 slot for up to 3 cores, 2 for up to 7, 4 for up to " \
+	    "15, else 8. auto on a GPU: 1 slot under 8 GB, 2 under 16 GB, else 4 " \
+	    "(for training 1, 1 and 2). Environment: MAX_CONCURRENT_JOBS.") \
+	X(supervisor, use_gpu, bool, "no", "", "", RESPAWN, \
+	    "Whether that pool's slots own a GPU. Environment: USE_GPU.") \
+	X(supervisor, gpu_device, list, "0", "", "", RESPAWN, \
+	    "GPUs of that pool: indices, UUIDs (GPU-...), MIG UUIDs (MIG-...), " \
+	    "or all. Read only with use_gpu. Environment: GPU_DEVICE.") \
+	X(supervisor, job_timeout, dur, "1h", "1ms", "365d", LIVE, \
+	    "Time a job may run that names no timeout itself. When it is over, " \
+	    "the job's whole process tree gets TERM, after kill_grace KILL. " \
+	    "Capped by max_job_timeout. Environment: JOB_TIMEOUT.") \
+	X(supervisor, max_job_timeout, dur, "7d", "1ms", "365d", LIVE, \
+	    "The longest timeout that a job or handler may ask for; longer ones " \
+	    "are cut to it.") \
+	X(supervisor, kill_grace, dur, "10s", "0", "10m", LIVE, \
+	    "Time between TERM and KILL.") \
+	X(supervisor, release_timeout, dur, "60s", "100ms", "1h", LIVE, \
+	    "A slot whose processes or GPU memory are not gone this long after " \
+	    "the KILL is quarantined.") \
+	X(supervisor, load_timeout, dur, "5m", "100ms", "24h", LIVE, \
+	    "Time a child may take to start, and a model to load.") \
+	X(supervisor, no_progress_timeout, dur, "0", "0", "365d", LIVE, \
+	    "A job that reports no progress and prints nothing for this long is " \
+	    "killed as no-progress. 0: never.") \
+	X(supervisor, shutdown_grace, dur, "30s", "0", "24h", LIVE, \
+	    "At TERM: time for running jobs to end before they are killed and " \
+	    "handed back, uncharged.") \
+	X(supervisor, lease_ttl, dur, "15s", "1s", "1h", RESTART, \
+	    "How long a claimed job belongs to this worker without a renewal. A " \
+	    "worker that can't renew ends its own jobs a third of it before the " \
+	    "end. Others take over the jobs of a dead worker after it.") \
+	X(supervisor, max_attempts, int, "3", "1", "1000", LIVE, \
+	    "Charged attempts of a job that names none itself.") \
+	X(supervisor, retry_backoff, dur, "1s", "1ms", "24h", LIVE, \
+	    "Wait before the first retry; it doubles with each one, with 20 % " \
+	    "jitter.") \
+	X(supervisor, retry_backoff_max, dur, "5m", "1ms", "7d", LIVE, \
+	    "The longest wait before a retry. Not less than retry_backoff.") \
+	X(supervisor, retry_timeouts, bool, "no", "", "", LIVE, \
+	    "Whether a job that ended with timeout or no-progress is tried " \
+	    "again.") \
+	X(supervisor, max_worker_lost, int, "5", "0", "1000", LIVE, \
+	    "Uncharged reruns of a job whose worker or slot was lost.") \
+	X(supervisor, dead_max, int, "100000", "1", "100000000", LIVE, \
+	    "Entries that a queue's dead list keeps; the oldest go first.") \
+	X(supervisor, log_max_lines, int, "1000", "0", "1000000", LIVE, \
+	    "Lines kept of each job's log.") \
+	X(supervisor, preempt_grace, dur, "20s", "0", "1h", LIVE, \
+	    "Time for a displaced job to write its checkpoint before it is " \
+	    "killed.") \
+	X(supervisor, preempt_min_run, dur, "10s", "0", "24h", LIVE, \
+	    "A job is not displaced before it has run this long.") \
+	X(supervisor, lane_weights, str, "16:4:1", "", "", LIVE, \
+	    "Shares of the lanes high:normal:low while all three wait; whole " \
+	    "numbers from 1 to 1000.") \
+	X(supervisor, look_ahead, dur, "20ms", "0", "10s", LIVE, \
+	    "Work that may be claimed ahead of need, as time; only for handlers " \
+	    "whose jobs are measured to be short. 0: never.") \
+	X(supervisor, max_job_size, size, "16M", "1K", "512M", LIVE, \
+	    "A larger payload goes to the dead list as too-large.") \
+	X(supervisor, max_result_size, size, "16M", "1K", "512M", RESPAWN, \
+	    "A larger result fails its job as result-too-large.") \
+	X(supervisor, result_ttl, dur, "24h", "1s", "3650d", LIVE, \
+	    "How long final records and logs are kept.") \
+	X(supervisor, run_dir, path, "", "", "", RESTART, \
+	    "Folder for sockets and the private folders of running jobs, mode " \
+	    "0700. Default: /run/ganger as root, else ganger in XDG_RUNTIME_DIR, " \
+	    "else /tmp/ganger-UID.") \
+	X(supervisor, state_dir, path, "", "", "", RESTART, \
+	    "Folder for outputs and checkpoints. Default: /var/lib/ganger as " \
+	    "root, else ganger in XDG_STATE_HOME or ~/.local/state.") \
+	X(supervisor, pidfile, path, "", "", "", RESTART, \
+	    "The locked file with the daemon's pid. Default: gangerd.pid in " \
+	    "run_dir.") \
+	X(supervisor, user, str, "", "", "", RESTART, \
+	    "User to run as; only root can change it. Empty: stay.") \
+	X(supervisor, group, str, "", "", "", RESTART, \
+	    "Group to run as. Empty: the user's own.")
+
+#define CONF_REDIS_ROWS(X) \
+	X(redis, url, str, "redis://127.0.0.1:6379/0", "", "", RESTART, \
+	    "redis://[user:password@]host:port/db, rediss:// for TLS, " \
+	    "unix:/path or unix:///path?db=N. A user and password in it win over " \
+	    "username and password_file. Environment: REDIS_URL.") \
+	X(redis, prefix, str, "ai", "", "", RESTART, \
+	    "First part of every key; 1 to 64 of letters, digits and ._:-.") \
+	X(redis, username, str, "", "", "", RESTART, \
+	    "User for AUTH. Empty: the default user.") \
+	X(redis, password_file, path, "", "", "", RESTART, \
+	    "File whose first line is the password. Nobody else may write it.") \
+	X(redis, connect_timeout, dur, "2s", "10ms", "5m", LIVE, \
+	    "Time to connect and authenticate.") \
+	X(redis, command_timeout, dur, "2s", "10ms", "5m", LIVE, \
+	    "Time for one answer; then the connection is dropped and made anew.")
+
+#define CONF_HTTP_ROWS(X) \
+	X(http, listen, str, "127.0.0.1:8000", "", "", RESTART, \
+	    "address:port, [IPv6]:port, or empty for no HTTP at all. Off " \
+	    "loopback, token_file or open_read must be set.") \
+	X(http, token_file, path, "", "", "", LIVE, \
+	    "File whose first line is the token that changes (and reading off " \
+	    "loopback) need. Nobody else may write it.") \
+	X(http, open_read, bool, "no", "", "", LIVE, \
+	    "Whether anybody may read off loopback without the token.")
+
+#define CONF_LOG_ROWS(X) \
+	X(log, level, enum, "info", "bug error warn info debug trace", "", LIVE, \
+	    "The least important lines that are written.") \
+	X(log, format, enum, "text", "text json", "", LIVE, \
+	    "One line of text, or one JSON object, per event.") \
+	X(log, target, str, "stderr", "", "", LIVE, \
+	    "stderr, syslog, or the absolute path of a file.")
+
+#define CONF_MODELS_ROWS(X) \
+	X(models, dir, path, "", "", "", RESPAWN, \
+	    "The model store, laid out NAME/VERSION/. Default: models in " \
+	    "state_dir.") \
+	X(models, max_models, int, "10", "1", "100000", RESPAWN, \
+	    "Models that one child keeps loaded; the least recently used goes " \
+	    "first.") \
+	X(models, max_model_bytes, size, "0", "0", "1024T", RESPAWN, \
+	    "Bytes of model files that one child keeps loaded. 0: no limit.")
+
+#define CONF_POOL_ROWS(X) \
+	X(pool, slots, count, "auto", "1", "1024", RESPAWN, \
+	    "Jobs at a time, or auto by the number of the pool's cores (see " \
+	    "max_concurrent_jobs). Not with devices: there it is " \
+	    "slots_per_device.") \
+	X(pool, cpus, str, "auto", "", "", RESPAWN, \
+	    "CPUs of the pool as a list such as 0-3,8, or auto.") \
+	X(pool, devices, list, "", "", "", RESPAWN, \
+	    "GPUs of the pool: indices, UUIDs, MIG UUIDs, or all. Empty: a pool " \
+	    "without GPU.") \
+	X(pool, slots_per_device, int, "1", "1", "64", RESPAWN, \
+	    "Slots that share one GPU (or one group of devices_per_slot GPUs).") \
+	X(pool, devices_per_slot, int, "1", "1", "64", RESPAWN, \
+	    "GPUs that one slot owns, for training on several at once.") \
+	X(pool, queues, list, "", "", "", LIVE, \
+	    "Full keys of the queues, in order. Default: the default queues; a " \
+	    "pool without GPU leaves out PREFIX:gpu:queue. The worker's direct " \
+	    "queue is always added.") \
+	X(pool, handlers, list, "", "", "", RESPAWN, \
+	    "Handlers that may run here. Empty: all.") \
+	X(pool, memory_limit, size, "0", "0", "1024T", RESPAWN, \
+	    "Memory of one slot with all its processes. 0: no limit.") \
+	X(pool, nice, int, "0", "-20", "19", RESPAWN, \
+	    "Nice value of the slots' processes.")
+
+#define CONF_HANDLER_ROWS(X) \
+	X(handler, kind, enum, "", "command runner plugin", "", RESPAWN, \
+	    "command: a fresh process per job. runner: a process kept across " \
+	    "jobs. plugin: a shared object inside the child. Must be given.") \
+	X(handler, command, str, "", "", "", RESPAWN, \
+	    "Program and arguments of a command or runner, quoted as in a shell; " \
+	    "no shell runs and nothing is expanded. The program is looked up in " \
+	    "PATH.") \
+	X(handler, path, path, "", "", "", RESPAWN, \
+	    "The plugin. A name without a slash is looked up in the plugin " \
+	    "folder (GANGER_PLUGIN_DIR in the environment names another one).") \
+	X(handler, types, list, "", "", "", RESPAWN, \
+	    "Job types that come here when the job names no handler. Empty: only " \
+	    "jobs that name it.") \
+	X(handler, batch_size, int, "1", "1", "256", RESPAWN, \
+	    "Jobs of one model that are handed over together.") \
+	X(handler, batch_window, dur, "5ms", "0", "10s", LIVE, \
+	    "How long a batch may wait for more jobs.") \
+	X(handler, job_timeout, dur, "0", "0", "365d", LIVE, \
+	    "As [supervisor] job_timeout, for this handler's jobs. 0: that one.") \
+	X(handler, max_jobs_per_child, int, "0", "0", "1000000000", LIVE, \
+	    "The child is replaced after so many jobs. 0: never.") \
+	X(handler, max_child_memory, size, "0", "0", "1024T", LIVE, \
+	    "The child is replaced after a job that leaves it larger than this. " \
+	    "0: never.") \
+	X(handler, env, pairs, "", "", "", RESPAWN, \
+	    "env.NAME = value sets a variable for the handler, on top of those " \
+	    "that Ganger sets. Names that start with GANGER_ and " \
+	    "CUDA_VISIBLE_DEVICES are taken.") \
+	X(handler, user, str, "", "", "", RESPAWN, \
+	    "User that the handler's processes run as; only root can give one. " \
+	    "Empty: as the daemon.")
+
+#define CONF_SCHEDULE_ROWS(X) \
+	X(schedule, cron, str, "", "", "", LIVE, \
+	    "When, as the five fields of crontab(5). Must be given.") \
+	X(schedule, queue, str, "", "", "", LIVE, \
+	    "Full key of the queue. Must be given.") \
+	X(schedule, job, str, "", "", "", LIVE, \
+	    "The job, one JSON object. Must be given.")
+
+#define CONF_ROWS(X) \
+	CONF_SUPERVISOR_ROWS(X) CONF_REDIS_ROWS(X) CONF_HTTP_ROWS(X) \
+	CONF_LOG_ROWS(X) CONF_MODELS_ROWS(X) CONF_POOL_ROWS(X) \
+	CONF_HANDLER_ROWS(X) CONF_SCHEDULE_ROWS(X)
+
+/*
+ * Variables that win over the file: X(variable, section, key).
+ */
+#define CONF_ENV_TABLE(X) \
+	X("MAX_CONCURRENT_JOBS", supervisor, max_concurrent_jobs) \
+	X("USE_GPU", supervisor, use_gpu) \
+	X("GPU_DEVICE", supervisor, gpu_device) \
+	X("JOB_TIMEOUT", supervisor, job_timeout) \
+	X("WORKER_ID", supervisor, worker_id) \
+	X("REDIS_URL", redis, url)
+
+#endif
