@@ -1,0 +1,53 @@
+-- claim: take up to `want` jobs from the lanes of one queue, under a lease.
+--
+-- KEYS 1 Q  2 {Q}:high  3 {Q}:low  4 {Q}:leased:<worker>  5 {Q}:leases
+--      6 {Q}:history
+-- ARGV 1 token  2 worker  3 lease ms  4 5 6 how many of this call's turns
+--      belong to high, normal, low (their sum is `want`)
+-- Answer { now ms, history, lane, payload, lane, payload ... }
+--      history is 1 if any job of the queue has one (then look the ids up);
+--      lane is 0 high, 1 normal, 2 low, in the order in which jobs were taken.
+--      The i-th job's lease is the field "<token>:<i>".
+--
+-- A lane that has less than its turns gives them to the others, high first.
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local lists = { KEYS[2], KEYS[1], KEYS[3] }
+local quota = { tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]) }
+local out, fields, got = { now, 0 }, {}, 0
+local want = quota[1] + quota[2] + quota[3]
+local dry = {}
+
+local function take(lane, n)
+	if n < 1 or dry[lane] then
+		return
+	end
+	local jobs = redis.call('RPOP', lists[lane], n)
+	if not jobs then
+		dry[lane] = true
+		return
+	end
+	for i = 1, #jobs do
+		got = got + 1
+		fields[2 * got - 1] = ARGV[1] .. ':' .. got
+		fields[2 * got] = jobs[i]
+		out[2 * got + 1] = lane - 1
+		out[2 * got + 2] = jobs[i]
+	end
+	if #jobs < n then
+		dry[lane] = true
+	end
+end
+
+for lane = 1, 3 do
+	take(lane, quota[lane])
+end
+for lane = 1, 3 do
+	take(lane, want - got)
+end
+if got > 0 then
+	redis.call('HSET', KEYS[4], unpack(fields))
+	redis.call('ZADD', KEYS[5], now + ARGV[3], ARGV[2])
+	out[2] = redis.call('EXISTS', KEYS[6])
+end
+return out
