@@ -36,7 +36,8 @@ int buf_puts(struct buf *b, const char *s);
 int buf_slice(struct buf *b, struct slice s);
 int buf_printf(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 /* Drops the first n bytes (n <= len), moving the rest down. */
 void buf_consume(struct buf *b, size_t n);

@@ -21,6 +21,7 @@ unsigned cpus_count(const struct cpus *c);
 bool cpus_equal(const struct cpus *a, const struct cpus *b);
 void cpus_and(struct cpus *c, const struct cpus *other);
 int cpus_next(const struct cpus *c, int after); /* next set bit > after, or -1 */
+/* Blanks around commas and a final newline pass; "" is the empty set. */
 int cpus_parse(const char *text, struct cpus *c); /* 0, -ERR_SYNTAX, -ERR_RANGE */
 int cpus_put(struct buf *b, const struct cpus *c);
 int cpus_get_affinity(pid_t pid, struct cpus *c); /* 0: self. 0 or -ERR_SYSTEM */

@@ -40,7 +40,7 @@ void log_close(void);
 void log_put(enum log_level level, const char *area, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void log_vput(enum log_level level, const char *area, const char *fmt,
-    va_list ap);
+    va_list ap) __attribute__((format(printf, 3, 0)));
 
 #define log_bug(area, ...) log_put(LOG_L_BUG, area, __VA_ARGS__)
 #define log_err(area, ...) log_put(LOG_L_ERR, area, __VA_ARGS__)

@@ -26,6 +26,8 @@ int str_words(const char *s, char ***argvp, unsigned *argcp);
 
 bool str_id_ok(struct slice s);          /* 1 to 128 of [A-Za-z0-9._:-] */
 bool str_utf8_ok(const char *p, size_t n);
+/* Bytes of the valid UTF-8 sequence at p, 1 to 4; 0 if there is none. */
+size_t str_utf8_len(const char *p, size_t n);
 int str_b64(struct buf *b, const void *p, size_t n);  /* RFC 4648, padded */
 
 /* UUIDv7 as 36 characters and NUL, from unix ms and the kernel's randomness. */
