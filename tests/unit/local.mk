@@ -1,0 +1,2 @@
+# Unit tests: pure modules, no processes of ours, milliseconds.
+include tests/unit/base.mk
