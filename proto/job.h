@@ -24,7 +24,7 @@ enum job_tri { TRI_UNSET, TRI_NO, TRI_YES };
  */
 struct job_spec {
 	struct slice id;          /* p == NULL: none given */
-	struct slice type;        /* "inference" when absent */
+	struct slice type;        /* "inference" when absent, or unreadable */
 	struct slice handler;
 	struct slice model;       /* name without version */
 	uint32_t model_version;   /* 0: none given */
@@ -44,6 +44,8 @@ struct job_spec {
 	uint64_t gpu_memory;      /* bytes */
 	uint32_t gpus;            /* 0: none given */
 	bool is_msgpack;
+	bool is_json;             /* the payload is a well-formed JSON object,
+				   * whatever its values; also set on failure */
 	struct slice payload;     /* the bytes as they came; borrowed */
 	struct buf text;          /* decoded strings; owned by the spec */
 };
@@ -56,13 +58,21 @@ struct job_problem {
 /*
  * Reads and checks one payload of n bytes. Returns 0, or -ERR_SYNTAX with
  * *problem filled; then spec->id is still set if a usable id could be read,
- * and spec->reply_to likewise. Always call job_spec_fini afterwards. The
- * payload must outlive the spec. A NUL byte, an empty payload, an unknown
+ * and spec->reply_to likewise; its other fields then mean nothing. Always call job_spec_fini afterwards. The
+ * payload must outlive the spec. A payload over max_size is CAUSE_TOO_LARGE
+ * whatever it holds. A NUL byte, an empty payload, an unknown
  * first byte are problems like any other.
  */
 int job_parse(const void *payload, size_t n, size_t max_size,
     struct job_spec *spec, struct job_problem *problem);
 void job_spec_fini(struct job_spec *spec);
+
+/*
+ * When the job may start at the earliest, unix ms: the later of `delay`,
+ * counted from `queued_at` or, without it, from first_seen, and `run_at`.
+ * 0 if it has neither.
+ */
+wall_t job_not_before(const struct job_spec *spec, wall_t first_seen);
 
 const char *job_lane_name(enum job_lane lane); /* "high" "normal" "low" */
 

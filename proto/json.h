@@ -43,7 +43,15 @@ typedef int json_member_f(void *priv, const struct json_member *m);
 int json_scan_object(const char *p, size_t n, json_member_f *fn, void *priv,
     struct json_error *err);
 
-/* The same rules for any single value (a result, say). */
+/*
+ * A second look at a text that the strict scan refused, to find what can
+ * still be read (a job's id, say): duplicate keys, any depth and bytes that
+ * are not UTF-8 are let pass, members are given until the first syntax error.
+ * Returns as json_scan_object.
+ */
+int json_scan_loose(const char *p, size_t n, json_member_f *fn, void *priv);
+
+/* The same rules as json_scan_object for any single value (a result, say). */
 int json_check(const char *p, size_t n, struct json_error *err);
 
 /*
@@ -58,7 +66,8 @@ int json_find(struct slice object, const char *path, struct slice *value,
  * appends UTF-8. Lone surrogates become U+FFFD. 0 or a buf error. */
 int json_unescape(struct slice raw, struct buf *out);
 
-/* Number text to double / int64. 0, -ERR_TYPE, -ERR_RANGE. */
+/* Number text to double / int64. 0, -ERR_TYPE (for int64 also a fraction;
+ * 3.0 and 3e2 are whole), -ERR_RANGE; json_double: also -ERR_NOMEM. */
 int json_double(struct slice raw, double *vp);
 int json_int64(struct slice raw, long long *vp);
 

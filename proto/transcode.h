@@ -14,4 +14,7 @@
 
 int msgpack_to_json(const void *p, size_t n, struct buf *out);
 
+/* What msgpack_to_json would return if its buffer had no cap. */
+int msgpack_check(const void *p, size_t n);
+
 #endif
