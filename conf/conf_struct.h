@@ -16,6 +16,7 @@
 
 #define CONF_MAGIC 0x636f6e66u
 #define CONF_AUTO INT64_C(-1)      /* "auto" in a field of type count */
+#define CONF_SLOTS_MAX 1024u       /* of all pools together */
 
 /* In the order of the names in [handler] kind. */
 enum conf_kind { CONF_COMMAND, CONF_RUNNER, CONF_PLUGIN };
@@ -24,7 +25,6 @@ enum conf_kind { CONF_COMMAND, CONF_RUNNER, CONF_PLUGIN };
 #define CONF_T_size uint64_t
 #define CONF_T_int int64_t
 #define CONF_T_count int64_t
-#define CONF_T_num double
 #define CONF_T_bool bool
 #define CONF_T_str char *
 #define CONF_T_path char *
@@ -78,7 +78,7 @@ struct conf_pool {
 	/* Derived. queues is never empty; its last entry is the direct queue. */
 	unsigned nslots;   /* over all devices; 0: not known before the GPUs
 	                    * are (devices = all, or auto on GPUs) */
-	unsigned ndevices; /* entries of devices; 0: a CPU pool */
+	unsigned ndevices; /* entries of devices (1 for all); 0: a CPU pool */
 	bool all_devices;  /* devices = all */
 };
 

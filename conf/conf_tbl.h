@@ -5,7 +5,7 @@
  *
  *   X(section, key, type, default, min, max, class, doc)
  *
- * type: dur size int num bool str path list enum, or
+ * type: dur size int bool str path list enum, or
  *   count   int64_t, a whole number or "auto" (CONF_AUTO)
  *   pairs   char **, NULL-terminated "NAME=value"; the key is "env.NAME"
  * default, min, max: text as one writes it in the file. For enum `min` is the
