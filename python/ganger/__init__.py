@@ -1,0 +1,40 @@
+"""Ganger's Python SDK.
+
+``ganger.runner``      handlers that stay loaded: inference and training jobs
+``ganger.client``      submit jobs, wait for them, read results (needs redis)
+``ganger.checkpoint``  atomic checkpoints, for runners and commands alike
+
+The exceptions of all three are importable from here.
+"""
+
+from __future__ import annotations
+
+from .errors import (
+    GangerError,
+    GpuError,
+    GpuMemory,
+    HandlerError,
+    JobFailed,
+    LoadFailed,
+    ProtocolError,
+    Stopped,
+    TryAgain,
+    UnknownModel,
+    WaitTimeout,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GangerError",
+    "GpuError",
+    "GpuMemory",
+    "HandlerError",
+    "JobFailed",
+    "LoadFailed",
+    "ProtocolError",
+    "Stopped",
+    "TryAgain",
+    "UnknownModel",
+    "WaitTimeout",
+]
