@@ -1,1 +1,35 @@
-# tests/system
+# Whole-system tests: a real gangerd, a real redis-server. Each program owns
+# its servers and folders, so they run side by side. GANGERD in the
+# environment names another gangerd than this tree's; RIG_WRAP a tool to run
+# it under; RIG_LIMIT the seconds that one wait may take.
+check_LIBRARIES = tests/rig/librig.a
+tests_rig_librig_a_SOURCES = \
+	tests/rig/rig.c tests/rig/rig.h tests/rig/rig_http.c \
+	tests/rig/rig_impl.h tests/rig/rig_main.c tests/rig/rig_redis.c \
+	tests/rig/rig_util.c
+rig_cppflags = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(JANSSON_CFLAGS) \
+	$(CHECK_CFLAGS) \
+	-DRIG_GANGERD='"$(abs_top_builddir)/gangerd"' \
+	-DRIG_CHILDREN_SRC='"$(abs_top_srcdir)/tests/children"' \
+	-DRIG_CHILDREN_BIN='"$(abs_top_builddir)/tests/children"'
+rig_ldadd = tests/rig/librig.a $(HIREDIS_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
+tests_rig_librig_a_CPPFLAGS = $(rig_cppflags)
+EXTRA_DIST += tests/children/alone.sh tests/children/dump.sh \
+	tests/children/end.sh tests/children/once.sh tests/children/steps.sh \
+	tests/children/stubborn.sh tests/children/wait.sh
+
+check_PROGRAMS += tests/system/s_a_start
+tests_system_s_a_start_CPPFLAGS = $(rig_cppflags)
+tests_system_s_a_start_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_b_handler
+tests_system_s_b_handler_CPPFLAGS = $(rig_cppflags)
+tests_system_s_b_handler_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_b_invalid
+tests_system_s_b_invalid_CPPFLAGS = $(rig_cppflags)
+tests_system_s_b_invalid_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_b_job
+tests_system_s_b_job_CPPFLAGS = $(rig_cppflags)
+tests_system_s_b_job_LDADD = $(rig_ldadd)
