@@ -1,0 +1,43 @@
+# Checks of the tree itself, and the targets that wrap a tool.
+SCRIPT_TESTS = scripts/check_layers.sh scripts/check_magic.sh \
+	scripts/check_tree.sh scripts/check_checks.sh
+TESTS += $(SCRIPT_TESTS)
+EXTRA_DIST += scripts .clang-format .clang-tidy
+
+# One level of the tests.
+.PHONY: check-unit check-proto check-system check-scripts
+check-unit check-proto check-system:
+	$(MAKE) check TESTS='$(filter tests/$(@:check-%=%)/%,$(TESTS))'
+check-scripts:
+	$(MAKE) check-TESTS TESTS='$(SCRIPT_TESTS)'
+
+# The whole suite in an instrumented build of its own, in _build/VARIANT.
+.PHONY: asan ubsan tsan coverage memcheck
+asan ubsan tsan:
+	$(SHELL) $(srcdir)/scripts/variant.sh $@ --enable-$@
+	$(MAKE) -C _build/$@ check
+coverage:
+	$(SHELL) $(srcdir)/scripts/variant.sh $@ --enable-coverage
+	find _build/coverage -name '*.gcda' -exec rm -f {} +
+	$(MAKE) -C _build/coverage check
+	$(SHELL) $(srcdir)/scripts/coverage.sh _build/coverage
+
+# Unit and protocol tests under valgrind. Cases that end by a signal leave
+# memory behind by design; only definite leaks of the others count.
+MEMCHECK = valgrind -q --error-exitcode=99 --leak-check=full \
+	--show-leak-kinds=definite --errors-for-leak-kinds=definite
+memcheck:
+	CK_TIMEOUT_MULTIPLIER=20 $(MAKE) check LOG_COMPILER='$(MEMCHECK)' \
+	    TESTS='$(filter-out %.sh %.py,$(filter tests/unit/% tests/proto/%,$(TESTS)))'
+
+.PHONY: lint format format-check
+LINT_CPPFLAGS = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
+	$(ZMQ_CFLAGS) $(HIREDIS_CFLAGS) $(MSGPACK_CFLAGS) $(EVENT_CFLAGS) \
+	$(JANSSON_CFLAGS) $(CHECK_CFLAGS) $(CUDA_CFLAGS) $(ONNXRUNTIME_CFLAGS)
+lint: all
+	$(SHELL) $(srcdir)/scripts/lint.sh $(abs_top_srcdir) $(LINT_CPPFLAGS)
+format format-check:
+	$(SHELL) $(srcdir)/scripts/format.sh $@ $(abs_top_srcdir)
+
+dist-hook:
+	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
