@@ -54,6 +54,7 @@ typedef void conn_state_f(void *priv, struct conn *c, const char *why);
 struct conn_group *conn_group_new(struct event_base *base,
     const struct conn_opts *opts);
 void conn_group_free(struct conn_group **gp); /* frees its connections too */
+struct event_base *conn_group_base(const struct conn_group *g); /* lends */
 /* Writes what was queued since the last call; the loop calls it last. */
 void conn_flush_all(struct conn_group *g);
 
@@ -79,8 +80,16 @@ int conn_send(struct conn *c, dur_t extra, conn_reply_f *cb, void *priv,
 /* printf-like convenience in hiredis's format language (%s %b). */
 int conn_cmd(struct conn *c, conn_reply_f *cb, void *priv,
     const char *fmt, ...);
-/* SUBSCRIBE: cb is called for each message until the connection is lost;
- * subscribe again from on_state. */
+/* One command that is in Redis's wire format already, in n parts; the bytes
+ * are copied before it returns. */
+int conn_send_parts(struct conn *c, dur_t extra, conn_reply_f *cb, void *priv,
+    const struct slice *parts, unsigned n);
+/*
+ * SUBSCRIBE: cb is called for each message (an array: "message", channel,
+ * text), never with NULL, until the connection is lost; subscribe again from
+ * on_state. A refusal counts as a loss. Such a connection is asked with PING
+ * every 5 s whether it still lives; Redis takes no other command on it.
+ */
 int conn_subscribe(struct conn *c, conn_reply_f *cb, void *priv,
     int nchannels, const char *const *channels);
 

@@ -44,8 +44,9 @@ void script_key(struct script_args *a, const char *key);
 void script_arg(struct script_args *a, struct slice s);
 void script_arg_str(struct script_args *a, const char *s);
 void script_arg_int(struct script_args *a, long long v);
-/* Sends it. As conn_send; a NOSCRIPT answer reloads the script and sends the
- * same call again, unseen by the caller. */
+/* Sends it. As conn_send, or -ERR_NOSPACE (over 512 MiB, Redis's own limit);
+ * a NOSCRIPT answer loads the script again and sends the same call once more,
+ * with its text, unseen by the caller. */
 int script_call(struct conn *c, struct script_args *a, conn_reply_f *cb,
     void *priv);
 
