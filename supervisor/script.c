@@ -106,8 +106,9 @@ on_loaded(void *priv, redisReply *reply)
 		keep_sha(l->id, reply);
 	} else if (all->error == NULL) {
 		all->error = xstrdup(why);
-		log_err("redis", "could not load script=%s why=\"%s\"",
-		    names[l->id], why);
+		if (reply != NULL)      /* a lost link is told by conn.c */
+			log_err("redis", "could not load script=%s "
+			    "why=\"%s\"", names[l->id], why);
 	}
 	if (--all->left == 0)
 		end_loading(all, reply);
@@ -230,8 +231,12 @@ send_call(struct call *call, bool with_text)
 static bool
 send_again(struct call *call)
 {
+	static struct log_limit lim = LOG_LIMIT(3, 60 * DUR_S);
+
 	call->again = true;
-	log_info("redis", "script=%s was forgotten, loading it", names[call->id]);
+	if (log_limit(&lim))
+		log_info("redis", "server forgot script=%s, loading it",
+		    names[call->id]);
 	return (send_load(call->conn, call->id, NULL, NULL) == 0 &&
 	    send_call(call, true) == 0);
 }

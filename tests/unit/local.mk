@@ -1,2 +1,3 @@
 # Unit tests: pure modules, no processes of ours, milliseconds.
 include tests/unit/base.mk
+include tests/unit/broker.mk
