@@ -32,8 +32,8 @@ def leave(job):
     sys.exit(75)
 
 def deaf(job):
-    job.progress(0)
     try:
+        job.progress(0)
         while True:
             time.sleep(0.001)
     finally:
