@@ -28,6 +28,7 @@ EXTRA_DIST += tests/check_run.h
 
 include tests/unit/local.mk
 include tests/proto/local.mk
+include tests/cli/local.mk
 include tests/lua/local.mk
 include tests/python/local.mk
 include tests/system/local.mk

@@ -1,0 +1,75 @@
+/*
+ * The only list of the commands of `ganger`: dispatch, `ganger help`, usage
+ * errors, ganger(1) and the shell's completion come from it.
+ *
+ *   CMD(name, operands, least, most, options, one line, text)
+ *
+ * cmd_NAME is the function. least and most bound the number of operands (most
+ * -1: any). options are those besides HELP, JSON, REDIS and CONFIG, which
+ * every command takes. The text is plain words; the man page breaks its lines.
+ */
+#define O(id) (1u << OPT_##id)
+
+#define CMD_TABLE(CMD) \
+	CMD(submit, "FILE|-|JSON...", 1, -1, \
+	    O(QUEUE) | O(PRIORITY) | O(GPU) | O(WORKER) | O(SPREAD) | O(WAIT) | \
+	    O(FOLLOW) | O(TIMEOUT) | O(MIN_REPLICAS) | O(WAIT_AOF) | O(CONFIRM), \
+	    "queue jobs", \
+	    "Reads jobs from files, standard input (-) or the command line, checks " \
+	    "them all, and only then queues them. One text may hold several JSON " \
+	    "objects, one per line or laid out freely, or msgpack maps. A missing " \
+	    "id and queued_at are filled in; all other bytes stay as they are. " \
+	    "Without --queue, --worker or --spread, a job that requires a GPU goes " \
+	    "to the gpu queue, training and inference to theirs, any other type to " \
+	    "the cpu queue. Prints the ids, or, with --wait, how the jobs ended.") \
+	CMD(status, "", 0, 0, O(WATCH), \
+	    "show the fleet and its slots", \
+	    "Shows every live worker and what each of its slots is doing.") \
+	CMD(queues, "", 0, 0, O(QUEUE) | O(WATCH), \
+	    "show what waits in each queue", \
+	    "Shows for every queue of the fleet what waits in its lanes, what is " \
+	    "delayed, leased to a worker and dead, and the age of the oldest job.") \
+	CMD(job, "ID", 1, 1, O(QUEUE), \
+	    "show a job", \
+	    "Shows the record of a job, or where it waits if it has none yet.") \
+	CMD(wait, "ID...", 1, -1, O(QUEUE) | O(TIMEOUT), \
+	    "wait for jobs to end", \
+	    "Waits until all the jobs have ended and prints one line for each. " \
+	    "Exits 0 if all are done, 1 if one failed or is unknown, 4 when the " \
+	    "time is over.") \
+	CMD(logs, "ID", 1, 1, O(QUEUE) | O(FOLLOW), \
+	    "show what a job wrote", \
+	    "Prints the log of a job; with -f until the job has ended.") \
+	CMD(cancel, "ID", 1, 1, O(QUEUE) | O(TIMEOUT), \
+	    "cancel a job", \
+	    "Takes a waiting job out of its queue, or asks the worker that runs it " \
+	    "to stop it, and waits until that shows in its record.") \
+	CMD(dead, "list | retry ID | drop ID", 1, 2, \
+	    O(QUEUE) | O(ALL) | O(LIMIT), \
+	    "look after dead letters", \
+	    "Lists the jobs that failed for good, newest first, queues one again " \
+	    "(retry) or deletes it (drop). With --all, retry and drop take every " \
+	    "dead letter of the queue named with --queue, or of all queues.") \
+	CMD(workers, "", 0, 0, O(WATCH), \
+	    "list the workers", \
+	    "Lists the live workers, one line each.") \
+	CMD(drain, "WORKER", 1, 1, O(TIMEOUT), \
+	    "let a worker take no more jobs", \
+	    "Asks the worker to claim nothing more, and waits until it says so.") \
+	CMD(resume, "WORKER", 1, 1, O(TIMEOUT), \
+	    "let a drained worker take jobs again", \
+	    "Ends a drain, and waits until the worker says so.") \
+	CMD(reload, "WORKER", 1, 1, O(TIMEOUT), \
+	    "let a worker read its configuration again", \
+	    "Asks the worker to reload, waits for the outcome and shows it.") \
+	CMD(models, "", 0, 0, O(DIR), \
+	    "list the model store", \
+	    "Lists the models and versions below the [models] dir of the " \
+	    "configuration, or below --dir.") \
+	CMD(explain, "ID", 1, 1, O(QUEUE), \
+	    "say why a job waits", \
+	    "Says what state a job is in, how many are before it in its lane, until " \
+	    "when it is delayed, and which workers serve its queue.") \
+	CMD(help, "[COMMAND]", 0, 1, 0, \
+	    "show help", \
+	    "Lists the commands, or shows how to use one.")

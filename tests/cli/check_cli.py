@@ -1,0 +1,346 @@
+"""ganger without any daemon: records, lanes and letters are written here,
+and what the program prints, pushes and exits with is compared."""
+import base64
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cli_rig import main, until  # noqa: E402
+
+CPU, GPU = "ai:cpu:queue", "ai:gpu:queue"
+INFERENCE, TRAINING = "ai:inference:queue", "ai:training:queue"
+
+
+def queued(rig, key):
+    return [json.loads(x) for x in rig.redis("LRANGE", key, 0, -1)]
+
+
+def worker(rig, id, **members):
+    status = {"worker_id": id, "host": "h", "pid": 1, "state": "running",
+              "active_jobs": 0, "available_slots": 2, "gpu_enabled": False,
+              "queues": [CPU, "my:queue"], "slots": []}
+    status.update(members)
+    rig.redis("ZADD", "ai:workers", 1, id)
+    rig.redis("SET", "ai:worker:" + id, json.dumps(status))
+
+
+def t_submit_routes_by_gpu_and_type(rig):
+    for job, queue in (({}, INFERENCE), ({"type": "inference"}, INFERENCE),
+                       ({"type": "training"}, TRAINING),
+                       ({"type": "other"}, CPU), ({"type": None}, INFERENCE),
+                       ({"type": "training", "requires_gpu": True}, GPU)):
+        (said,) = rig.lines("submit", json.dumps(job))
+        assert said["queue"] == queue, (job, said)
+        (got,) = queued(rig, queue)
+        assert got["id"] == said["id"] and got["queued_at"] > 10**12
+        rig.redis("DEL", queue)
+    (said,) = rig.lines("submit", "--gpu", "{}")
+    assert said["queue"] == GPU and queued(rig, GPU)[0]["requires_gpu"]
+
+
+def t_submit_keeps_the_other_bytes(rig):
+    rig.run("submit", '{"id":"a", "queued_at": 7 , "x": [1,  2.50, "\\u00e9"]}')
+    assert rig.redis("LPOP", INFERENCE) == \
+        b'{"id":"a", "queued_at": 7 , "x": [1,  2.50, "\\u00e9"]}'
+    rig.run("submit", '{ "id" : null , "queued_at":7, "y":1.0}')
+    raw = rig.redis("LPOP", INFERENCE)
+    assert raw.startswith(b'{ "id" : "') and raw.endswith(
+        b'" , "queued_at":7, "y":1.0}'), raw
+
+
+def t_submit_takes_many_jobs_and_lanes(rig):
+    path = os.path.join(rig.dir, "jobs")
+    with open(path, "w") as f:
+        f.write('{"id":"1"}\n{"id":"2",\n "n": {"}": "{"}}\n\n{"id":"3"}')
+    assert rig.run("submit", path, "--priority", "high") == "1\n2\n3\n"
+    lane = queued(rig, "{%s}:high" % INFERENCE)
+    assert [j["id"] for j in lane] == ["3", "2", "1"]
+    assert all(j["priority"] == "high" for j in lane)
+    assert rig.run("submit", "-", stdin=b'{"id":"4","priority":"low"}') == "4\n"
+    assert [j["id"] for j in queued(rig, "{%s}:low" % INFERENCE)] == ["4"]
+    rig.run("submit", "-q", "my:q", '{"id":"5"}')
+    assert [j["id"] for j in queued(rig, "my:q")] == ["5"]
+
+
+def t_submit_passes_msgpack(rig):
+    rig.run("submit", "-", stdin=b"\x82\xa2id\xa1m\xa1x\xc4\x02\x00\xff")
+    raw = rig.redis("LPOP", INFERENCE)
+    assert raw[0] == 0x83 and raw.endswith(b"\xa2id\xa1m\xa1x\xc4\x02\x00\xff")
+
+
+def t_a_bad_job_queues_nothing(rig):
+    for bad in (b'{"id":"1"}\n{"id":2}', b'{"id":"1"} x', b"not json", b"",
+                b'{"id":"1"', b'{"a":1,"a":2}', b'{"priority":"urgent"}',
+                b"\x81\xa1x"):
+        rig.run("submit", "-", stdin=bad, rc=2)
+        assert rig.redis("DBSIZE") == 0, bad
+    rig.run("submit", "-", stdin=b'{"id":"1"}\n{"id":2}', rc=2)
+    assert "standard input:2" in rig.err, rig.err
+
+
+def t_usage_errors_exit_2(rig):
+    for args in ((), ("nope",), ("submit",), ("job",), ("job", "a", "b"),
+                 ("job", "--wait", "a"), ("job", "--nope", "a"),
+                 ("job", "b d"), ("wait", "--timeout", "x", "a"),
+                 ("submit", "{}", "--priority", "urgent"),
+                 ("submit", "{}", "--queue", "q", "--spread"),
+                 ("submit", "/nonexistent/file"), ("dead", "eat"),
+                 ("dead", "retry"), ("queues", "x"), ("job", "--queue"),
+                 ("help", "nope"), ("--redis", "http://x", "queues")):
+        rig.run(*args, rc=2)
+        assert rig.err, args
+
+
+def t_help_of_every_command(rig):
+    listed = [x.split()[0] for x in
+              rig.run("help").split("commands:\n")[1].split("\n\n")[0]
+              .splitlines()]
+    assert "submit" in listed and len(listed) > 10
+    for name in listed:
+        assert "usage: ganger " + name in rig.run("help", name)
+        assert rig.run(name, "--help") == rig.run("help", name)
+
+
+def t_unreachable_exits_3(rig):
+    for args in (("queues",), ("submit", "{}"), ("wait", "a"), ("status",)):
+        rig.run("--redis", "unix:" + rig.dir + "/none", *args, rc=3)
+    rig.run("--redis", "redis://127.0.0.1:1", "queues", rc=3)
+
+
+def t_job_shows_record_or_place(rig):
+    rig.record(CPU, "r", result={"v": 1})
+    assert rig.lines("job", "r")[0]["result"] == {"v": 1}
+    assert "done" in rig.run("job", "r")
+    rig.run("job", "none", rc=1)
+    rig.run("job", "r", "--queue", GPU, rc=1)
+    rig.run("submit", '{"id":"p1"}', '{"id":"p2"}')
+    (p2,) = rig.lines("job", "p2")
+    assert p2["state"] == "queued" and p2["before"] == 1, p2
+    rig.redis("ZADD", "{%s}:delayed" % CPU, 99, 'n:w.1:1:{"id":"d"}')
+    (d,) = rig.lines("job", "d")
+    assert d["state"] == "delayed" and d["due"] == 99, d
+    worker(rig, "w1")
+    rig.redis("HSET", "{%s}:leased:w1" % CPU, "t:1", '{"id":"l"}')
+    (leased,) = rig.lines("job", "l")
+    assert leased["state"] == "claimed" and leased["worker"] == "w1"
+    rig.record("my:queue", "mine")
+    assert rig.lines("job", "mine")[0]["queue"] == "my:queue"
+
+
+def t_job_follows_a_move(rig):
+    rig.record(CPU, "m", state="moved", moved_to="far:queue")
+    rig.record("far:queue", "m", result=5)
+    assert rig.lines("job", "m")[0]["result"] == 5
+    assert rig.lines("wait", "m")[0]["result"] == 5
+
+
+def t_wait_exit_codes(rig):
+    rig.record(CPU, "ok", result=[1])
+    rig.record(GPU, "bad", state="failed",
+               error={"cause": "crashed", "message": "segv"})
+    rig.run("submit", '{"id":"waits"}')
+    assert rig.run("wait", "ok").split()[:2] == ["ok", "done"]
+    assert "crashed: segv" in rig.run("wait", "ok", "bad", rc=1)
+    rig.run("wait", "--timeout", "0.2", "ok", "waits", rc=4)
+    rig.run("wait", "--timeout", "0.2", "never", rc=1)
+    assert rig.lines("wait", "never", rc=1)[0]["state"] == "unknown"
+
+
+def t_wait_ends_by_event(rig):
+    rig.run("submit", '{"id":"e"}')
+    p = rig.start("wait", "--json", "e")
+    until("it listens", lambda: rig.redis("PUBSUB", "NUMSUB", "ai:events")[1])
+    rig.record(INFERENCE, "e", result="late")
+    rig.redis("PUBLISH", "ai:events", json.dumps(
+        {"v": 1, "id": "e", "queue": INFERENCE, "state": "done"}))
+    out, _ = p.communicate(timeout=20)
+    assert p.returncode == 0 and json.loads(out)["result"] == "late"
+
+
+def t_wait_needs_no_event(rig):
+    p = rig.start("submit", "--wait", '{"id":"e"}')
+    until("it is queued", lambda: rig.redis("LLEN", INFERENCE))
+    rig.record(INFERENCE, "e", result=7)
+    out, err = p.communicate(timeout=20)
+    assert p.returncode == 0 and out.decode().endswith(" 7\n"), (out, err)
+
+
+def t_follow_shows_all_lines_then_the_end(rig):
+    log = "{%s}:log:f" % INFERENCE
+    p = rig.start("submit", "--follow", '{"id":"f"}')
+    until("it is queued", lambda: rig.redis("LLEN", INFERENCE))
+    for i in range(50):
+        rig.redis("XADD", log, "*", "stream", "stdout", "line", "line %d" % i)
+    rig.record(INFERENCE, "f", state="failed",
+               error={"cause": "timeout", "message": "late"})
+    rig.redis("PUBLISH", "ai:events", json.dumps(
+        {"v": 1, "id": "f", "queue": INFERENCE, "state": "failed"}))
+    out = p.communicate(timeout=20)[0].decode().splitlines()
+    assert out[:-1] == ["line %d" % i for i in range(50)], out
+    assert p.returncode == 1 and out[-1].startswith("f failed")
+    assert rig.run("logs", "f").splitlines() == out[:-1]
+    assert rig.run("logs", "-f", "f").splitlines() == out[:-1]
+    assert rig.lines("logs", "f")[3]["line"] == "line 3"
+    rig.run("logs", "none", rc=1)
+
+
+def t_cancel_takes_a_waiting_job_out(rig):
+    rig.run("submit", '{"id":"c","reply_to":"ans","unique":"u"}', '{"id":"d"}')
+    rig.redis("SET", "{%s}:unique:u" % INFERENCE, "c")
+    (rec,) = rig.lines("cancel", "c")
+    assert rec["state"] == "cancelled" and rec["queue"] == INFERENCE
+    assert [j["id"] for j in queued(rig, INFERENCE)] == ["d"]
+    assert json.loads(rig.redis("LPOP", "ans"))["id"] == "c"
+    assert rig.redis("EXISTS", "{%s}:unique:u" % INFERENCE) == 0
+    assert rig.redis("PTTL", "{%s}:job:c" % INFERENCE) > 0
+    rig.run("wait", "c", rc=1)
+    rig.redis("ZADD", "{%s}:delayed" % CPU, 99, 'h:w.1:1:{"id":"z"}')
+    rig.run("cancel", "z")
+    assert rig.redis("ZCARD", "{%s}:delayed" % CPU) == 0
+    rig.run("cancel", "none", rc=1)
+    rig.record(CPU, "done")
+    rig.run("cancel", "done", rc=1)
+
+
+def t_cancel_of_a_running_job_needs_its_worker(rig):
+    rig.record(CPU, "r", state="running")
+    rig.run("cancel", "r", rc=3)
+
+
+def letter(rig, id, **members):
+    d = {"id": id, "queue": CPU, "cause": "crashed", "message": "m",
+         "attempts": 3, "failed_at": 1, "worker": "w", "log": []}
+    d.update(members)
+    rig.redis("LPUSH", "{%s}:dead" % CPU, json.dumps(d))
+
+
+def t_dead_letters(rig):
+    assert "no dead letters" in rig.run("dead", "list")
+    raw = b"\x00\xffjunk"
+    letter(rig, "a", job={"id": "a", "priority": "low"})
+    letter(rig, None, raw=base64.b64encode(raw).decode())
+    letter(rig, "b", job={"id": "b"})
+    letter(rig, "c", job={"id": "c"})
+    assert [x["id"] for x in rig.lines("dead", "list")] == \
+        ["c", "b", None, "a"]
+    assert len(rig.lines("dead", "list", "-n", "2")) == 2
+    rig.run("dead", "retry", "a")
+    assert [j["id"] for j in queued(rig, "{%s}:low" % CPU)] == ["a"]
+    rig.run("dead", "retry", "a", rc=1)
+    rig.run("dead", "drop", "c")
+    assert [x["id"] for x in rig.lines("dead", "list")] == ["b", None]
+    rig.run("dead", "retry", "--all")
+    assert rig.redis("RPOP", CPU) == raw
+    assert json.loads(rig.redis("RPOP", CPU))["id"] == "b"
+    letter(rig, "d", job={"id": "d"})
+    rig.run("dead", "drop", "--all", "--queue", GPU)
+    assert len(rig.lines("dead", "list")) == 1
+    rig.run("dead", "drop", "--all")
+    assert rig.lines("dead", "list") == []
+
+
+def t_dead_all_walks_more_than_one_chunk(rig):
+    for i in range(200):
+        letter(rig, "j%d" % i, job={"id": "j%d" % i})
+    rig.run("dead", "retry", "--all")
+    ids = [j["id"] for j in queued(rig, CPU)]
+    assert ids == ["j%d" % i for i in reversed(range(200))], ids[:5]
+    assert rig.redis("LLEN", "{%s}:dead" % CPU) == 0
+
+
+def t_queues_counts_lanes(rig):
+    worker(rig, "w1")
+    rig.redis("LPUSH", "my:queue", "{}", "{}")
+    rig.redis("LPUSH", "{my:queue}:high", '{"queued_at":1000}')
+    rig.redis("LPUSH", "{my:queue}:dead", "{}")
+    rig.redis("ZADD", "{my:queue}:delayed", 1, "x")
+    rig.redis("HSET", "{my:queue}:leased:w1", "f", "{}")
+    all = {q["queue"]: q for q in rig.lines("queues")[0]["queues"]}
+    assert set(all) == {CPU, GPU, INFERENCE, TRAINING, "my:queue",
+                        "ai:worker:w1:queue"}
+    q = all["my:queue"]
+    assert (q["high"], q["normal"], q["low"], q["delayed"], q["leased"],
+            q["dead"]) == (1, 2, 0, 1, 1, 1), q
+    assert q["oldest_age_ms"] > 10**9
+    assert "my:queue" in rig.run("queues")
+
+
+def t_status_sums_the_fleet(rig):
+    worker(rig, "w1", active_jobs=1, slots=[
+        {"slot": 0, "pool": "cpu", "state": "BUSY", "pid": 5,
+         "generation": 2, "cpus": "0-1", "devices": [], "job": "j",
+         "handler": "h", "models": [], "why": ""}])
+    worker(rig, "w2", gpu_enabled=True)
+    (s,) = rig.lines("status")
+    assert (s["active_jobs"], s["available_slots"], s["gpu_enabled"]) == \
+        (1, 4, True)
+    assert "BUSY" in rig.run("status") and "w2" in rig.run("workers")
+    assert [w["worker_id"] for w in rig.lines("workers")] == ["w1", "w2"]
+
+
+def t_submit_to_workers(rig):
+    rig.run("submit", "--worker", "w1", "{}", rc=3)
+    rig.run("submit", "--spread", "{}", rc=3)
+    worker(rig, "w1", available_slots=3)
+    worker(rig, "w2", available_slots=1, gpu_enabled=True)
+    rig.run("submit", "--worker", "w1", "{}")
+    assert rig.redis("LLEN", "ai:worker:w1:queue") == 1
+    rig.redis("DEL", "ai:worker:w1:queue")
+    rig.run("submit", "--spread", *["{}"] * 8)
+    assert rig.redis("LLEN", "ai:worker:w1:queue") == 6
+    assert rig.redis("LLEN", "ai:worker:w2:queue") == 2
+    rig.run("submit", "--spread", "--gpu", "{}")
+    assert rig.redis("LLEN", "ai:worker:w2:queue") == 3
+
+
+def t_unconfirmed_copies_exit_3(rig):
+    rig.run("submit", "--min-replicas", "1", "--confirm-timeout", "50ms",
+            "{}", rc=3)
+    assert "not confirmed" in rig.err and rig.redis("LLEN", INFERENCE) == 1
+    rig.run("submit", "--min-replicas", "0", "{}")
+
+
+def t_explain_says_why(rig):
+    rig.run("submit", '{"id":"a"}', '{"id":"b"}')
+    assert "no live worker serves" in rig.run("explain", "b")
+    worker(rig, "w1", queues=[INFERENCE], state="draining")
+    (e,) = rig.lines("explain", "b")
+    assert e["before"] == 1 and e["workers"] == ["w1"] and e["why"]
+    assert "draining" in rig.run("explain", "b")
+    rig.run("explain", "none", rc=1)
+
+
+def t_control_waits_for_the_effect(rig):
+    rig.run("drain", "w1", rc=3)
+    worker(rig, "w1")
+    rig.run("drain", "w1", rc=3)
+    from cli_rig import Redis
+    sub = Redis(rig.path)
+    sub("SUBSCRIBE", "ai:control:w1")
+    rig.run("drain", "w1", "--timeout", "50ms", rc=4)
+    assert json.loads(sub.reply()[2]) == {"op": "drain"}
+    p = rig.start("drain", "w1")
+    assert json.loads(sub.reply()[2]) == {"op": "drain"}
+    worker(rig, "w1", state="draining")
+    assert p.communicate(timeout=20)[0] == b"w1 draining\n"
+    assert p.returncode == 0
+    p = rig.start("reload", "w1", "--json")
+    assert json.loads(sub.reply()[2]) == {"op": "reload"}
+    worker(rig, "w1", config="reloaded")
+    assert json.loads(p.communicate(timeout=20)[0])["config"] == "reloaded"
+    sub.close()
+
+
+def t_models_lists_versions(rig):
+    for v in ("1", "2", "10", "junk"):
+        os.makedirs(os.path.join(rig.dir, "models", "digits", v))
+    with open(os.path.join(rig.dir, "models/digits/10/w.bin"), "wb") as f:
+        f.write(b"x" * 100)
+    got = rig.lines("models", "--dir", os.path.join(rig.dir, "models"))
+    assert [m["version"] for m in got] == [10, 2, 1]
+    assert got[0]["newest"] and got[0]["bytes"] == 100
+    rig.run("models", "--dir", "/nonexistent", rc=1)
+
+
+main([v for k, v in list(globals().items()) if k.startswith("t_")])

@@ -1,0 +1,12 @@
+# Tests of the program ganger against a redis-server of their own.
+cli_tests = tests/cli/check_cli.py tests/cli/check_docs.sh
+TESTS += $(cli_tests)
+EXTRA_DIST += $(cli_tests) tests/cli/cli_rig.py
+
+check_PROGRAMS += tests/cli/check_payload
+TESTS += tests/cli/check_payload
+tests_cli_check_payload_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) \
+	$(MSGPACK_CFLAGS)
+tests_cli_check_payload_SOURCES = tests/cli/check_payload.c
+tests_cli_check_payload_LDADD = libcli.a libproto.a libbase.a \
+	$(MSGPACK_LIBS) $(CHECK_LIBS)
