@@ -20,7 +20,7 @@ END
 
 for file in "$@"; do
 	name=$(basename "$file" .lua)
-	echo "static const char text_$name[] ="
+	echo "static const char text_${name}[] ="
 	awk '
 	/^[ \t]*--/ { $0 = "" }
 	{

@@ -2,7 +2,11 @@
 SCRIPT_TESTS = scripts/check_layers.sh scripts/check_magic.sh \
 	scripts/check_tree.sh scripts/check_checks.sh
 TESTS += $(SCRIPT_TESTS)
-EXTRA_DIST += scripts .clang-format .clang-tidy
+# By name: a folder that the build writes to would be packed with its logs.
+EXTRA_DIST += $(SCRIPT_TESTS) scripts/coverage.sh scripts/cppcheck.cfg \
+	scripts/cppcheck.supp scripts/files.sh scripts/format.sh \
+	scripts/lint.sh scripts/setup scripts/test scripts/variant.sh \
+	.clang-format .clang-tidy tests/.clang-tidy
 
 # One level of the tests.
 .PHONY: check-unit check-proto check-system check-scripts
@@ -33,7 +37,8 @@ memcheck:
 .PHONY: lint format format-check
 LINT_CPPFLAGS = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
 	$(ZMQ_CFLAGS) $(HIREDIS_CFLAGS) $(MSGPACK_CFLAGS) $(EVENT_CFLAGS) \
-	$(JANSSON_CFLAGS) $(CHECK_CFLAGS) $(CUDA_CFLAGS) $(ONNXRUNTIME_CFLAGS)
+	$(JANSSON_CFLAGS) $(CHECK_CFLAGS) $(CUDA_CFLAGS) $(ONNXRUNTIME_CFLAGS) \
+	$(libconf_a_CPPFLAGS) $(libsup_a_CPPFLAGS) $(rig_cppflags)
 lint: all
 	$(SHELL) $(srcdir)/scripts/lint.sh $(abs_top_srcdir) $(LINT_CPPFLAGS)
 format format-check:
