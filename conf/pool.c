@@ -55,13 +55,13 @@ resolve_queues(struct load *ld, struct conf_pool *p)
 {
 	char *const *q;
 
-	fill_queues(ld, p);
 	check_repeats(ld, p, "queues", p->queues);
 	for (q = p->queues; *q != NULL; q++)
 		if (strpbrk(*q, "{}") != NULL)
 			load_problem(ld, CONF_S_pool, p->name, "queues",
 			    "\"%.120s\" has a brace; they mark the slot in a "
 			    "Redis Cluster and are added by ganger", *q);
+	fill_queues(ld, p);
 	if (!value_list_has(p->queues, ld->c->direct_queue))
 		value_list_add(&p->queues, xstrdup(ld->c->direct_queue));
 }

@@ -27,6 +27,7 @@ AM_TESTS_ENVIRONMENT = \
 EXTRA_DIST += tests/check_run.h
 
 include tests/unit/local.mk
+include tests/fuzz/ini.mk
 include tests/proto/local.mk
 include tests/cli/local.mk
 include tests/lua/local.mk

@@ -1,3 +1,4 @@
 # Unit tests: pure modules, no processes of ours, milliseconds.
 include tests/unit/base.mk
 include tests/unit/broker.mk
+include tests/unit/conf.mk
