@@ -10,6 +10,8 @@ tests_rig_librig_a_SOURCES = \
 rig_cppflags = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CHECK_CFLAGS) \
 	-DRIG_GANGERD='"$(abs_top_builddir)/gangerd"' \
+	-DRIG_CHILD='"$(abs_top_builddir)/ganger-child"' \
+	-DRIG_PLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"' \
 	-DRIG_CHILDREN_SRC='"$(abs_top_srcdir)/tests/children"' \
 	-DRIG_CHILDREN_BIN='"$(abs_top_builddir)/tests/children"'
 rig_ldadd = tests/rig/librig.a $(HIREDIS_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
@@ -23,6 +25,10 @@ check_PROGRAMS += tests/children/runner
 tests_children_runner_CPPFLAGS = $(AM_CPPFLAGS) $(MSGPACK_CFLAGS) \
 	$(JANSSON_CFLAGS)
 tests_children_runner_LDADD = $(MSGPACK_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/system/s_0_rig
+tests_system_s_0_rig_CPPFLAGS = $(rig_cppflags)
+tests_system_s_0_rig_LDADD = $(rig_ldadd)
 
 check_PROGRAMS += tests/system/s_a_start
 tests_system_s_a_start_CPPFLAGS = $(rig_cppflags)
@@ -71,3 +77,10 @@ tests_system_s_h_redis_LDADD = $(rig_ldadd)
 check_PROGRAMS += tests/system/s_j_stop
 tests_system_s_j_stop_CPPFLAGS = $(rig_cppflags)
 tests_system_s_j_stop_LDADD = $(rig_ldadd)
+
+TESTS += tests/system/s_0_rig
+
+# The long way: 20,000 jobs where make check runs 2,000.
+.PHONY: check-slow
+check-slow:
+	RIG_JOBS=20000 $(MAKE) check TESTS='tests/system/s_c_many'

@@ -66,6 +66,20 @@ check_all_done(struct rig *r, long n)
 	ck_assert_int_eq(rig_leased(r), 0);
 }
 
+/* What the daemon counted is what happened. */
+static void
+check_counters(struct rig *r, long n)
+{
+	json_t *c = js(rig_status(r, 0), "counters");
+
+	ck_assert_int_eq(js_int(c, "claimed"), n);
+	ck_assert_int_eq(js_int(c, "started"), n);
+	ck_assert_int_eq(js_int(c, "done"), n);
+	ck_assert_int_eq(js_int(c, "failed"), 0);
+	ck_assert_int_eq(js_int(c, "stale"), 0);
+	ck_assert_int_eq(js_int(c, "child_deaths"), 0);
+}
+
 /*
  * A lost answer leaves a record missing, a lost commit a lease, a double one
  * a counter that is too high.
@@ -79,6 +93,7 @@ START_TEST(t_every_job_is_done_once)
 	rig_until_in(r, patience(n), all_over(r, n));
 	rig_until(r, rig_leased(r) == 0);
 	check_all_done(r, n);
+	check_counters(r, n);
 	rig_stop(&r);
 }
 END_TEST
