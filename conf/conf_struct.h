@@ -15,8 +15,8 @@
 #include "conf/redis_url.h"
 
 #define CONF_MAGIC 0x636f6e66u
-#define CONF_AUTO INT64_C(-1) /* "auto" in a field of type count */
-#define CONF_SLOTS_MAX 1024u /* of all pools together */
+#define CONF_AUTO INT64_C(-1)      /* "auto" in a field of type count */
+#define CONF_SLOTS_MAX 1024u       /* of all pools together */
 
 /* In the order of the names in [handler] kind. */
 enum conf_kind { CONF_COMMAND, CONF_RUNNER, CONF_PLUGIN };
@@ -39,12 +39,12 @@ struct conf_supervisor {
 	CONF_SUPERVISOR_ROWS(CONF_FIELD)
 	/* Derived. job_timeout is capped already; run_dir, state_dir, pidfile
 	 * and worker_id are never empty. */
-	unsigned slots; /* max_concurrent_jobs resolved; 0: auto on GPUs,
+	unsigned slots;      /* max_concurrent_jobs resolved; 0: auto on GPUs,
 	                      * see conf_gpu_slots */
 	unsigned weights[3]; /* lane_weights: high, normal, low */
-	bool change_user; /* uid, gid below differ from what we are */
-	uid_t uid; /* that of user, else ours */
-	gid_t gid; /* that of group, else of user, else ours */
+	bool change_user;    /* uid, gid below differ from what we are */
+	uid_t uid;           /* that of user, else ours */
+	gid_t gid;           /* that of group, else of user, else ours */
 };
 
 struct conf_redis {
@@ -56,10 +56,10 @@ struct conf_redis {
 
 struct conf_http {
 	CONF_HTTP_ROWS(CONF_FIELD)
-	char *host; /* of listen, without brackets; "": HTTP is off */
-	uint16_t port; /* 0: any free one */
-	bool loopback; /* host is a loopback address */
-	char *token; /* from token_file; "": none. Never dumped */
+	char *host;     /* of listen, without brackets; "": HTTP is off */
+	uint16_t port;  /* 0: any free one */
+	bool loopback;  /* host is a loopback address */
+	char *token;    /* from token_file; "": none. Never dumped */
 };
 
 struct conf_log {
@@ -72,14 +72,14 @@ struct conf_models {
 };
 
 struct conf_pool {
-	char *name; /* "default" where the file has no pool */
-	int line; /* of the section's header; 0: not from the file */
+	char *name;     /* "default" where the file has no pool */
+	int line;       /* of the section's header; 0: not from the file */
 	CONF_POOL_ROWS(CONF_FIELD)
 	/* Derived. queues is never empty; its last entry is the direct queue. */
-	unsigned nslots; /* over all devices; 0: not known before the GPUs
+	unsigned nslots;   /* over all devices; 0: not known before the GPUs
 	                    * are (devices = all, or auto on GPUs) */
 	unsigned ndevices; /* entries of devices (1 for all); 0: a CPU pool */
-	bool all_devices; /* devices = all */
+	bool all_devices;  /* devices = all */
 };
 
 struct conf_handler {
@@ -87,9 +87,9 @@ struct conf_handler {
 	int line;
 	CONF_HANDLER_ROWS(CONF_FIELD) /* kind is an enum conf_kind; path is
 	                               * absolute for a plugin */
-	char **argv; /* command as words, NULL-terminated; [0] is the program
+	char **argv;    /* command as words, NULL-terminated; [0] is the program
 	                 * as found in PATH. NULL for a plugin */
-	bool has_user; /* uid and gid are to be used */
+	bool has_user;  /* uid and gid are to be used */
 	uid_t uid;
 	gid_t gid;
 };
@@ -102,14 +102,14 @@ struct conf_schedule {
 
 struct conf {
 	unsigned magic;
-	char *path; /* the file, or NULL */
-	char *direct_queue; /* PREFIX:worker:<worker_id>:queue */
+	char *path;          /* the file, or NULL */
+	char *direct_queue;  /* PREFIX:worker:<worker_id>:queue */
 	struct conf_supervisor supervisor;
 	struct conf_redis redis;
 	struct conf_http http;
 	struct conf_log log;
 	struct conf_models models;
-	unsigned npools; /* at least 1 */
+	unsigned npools;     /* at least 1 */
 	struct conf_pool *pools;
 	unsigned nhandlers;
 	struct conf_handler *handlers;

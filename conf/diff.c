@@ -19,11 +19,13 @@ struct diff {
 	unsigned count;
 };
 
-static const char *const class_names[] = { [CONF_LIVE] = "LIVE",
-	[CONF_RESPAWN] = "RESPAWN",
-	[CONF_RESTART] = "RESTART" };
+static const char *const class_names[] = {
+	[CONF_LIVE] = "LIVE", [CONF_RESPAWN] = "RESPAWN",
+	[CONF_RESTART] = "RESTART"
+};
 
-const char *conf_class_name(enum conf_class class)
+const char *
+conf_class_name(enum conf_class class)
 {
 	return (class_names[class]);
 }
@@ -37,13 +39,13 @@ report(struct diff *d, const struct conf_change *change)
 }
 
 static void
-report_row(
-    struct diff *d, const struct conf_row *row, const void *p, const void *q)
+report_row(struct diff *d, const struct conf_row *row, const void *p,
+    const void *q)
 {
 	struct conf_change change = { row->section,
-		conf_sections[row->section].name,
-		conf_instance_name(row->section, p), row->key, row->class, NULL,
-		NULL };
+	    conf_sections[row->section].name,
+	    conf_instance_name(row->section, p), row->key, row->class, NULL,
+	    NULL };
 	struct buf from, to;
 
 	buf_init(&from, TEXT_MAX_LEN);
@@ -60,13 +62,13 @@ report_row(
 /* A pool or handler that comes or goes takes slots with it; a schedule does
  * not. */
 static void
-report_section(
-    struct diff *d, enum conf_section section, const void *p, bool came)
+report_section(struct diff *d, enum conf_section section, const void *p,
+    bool came)
 {
 	struct conf_change change = { section, conf_sections[section].name,
-		conf_instance_name(section, p), NULL,
-		section == CONF_S_schedule ? CONF_LIVE : CONF_RESPAWN,
-		came ? NULL : "", came ? "" : NULL };
+	    conf_instance_name(section, p), NULL,
+	    section == CONF_S_schedule ? CONF_LIVE : CONF_RESPAWN,
+	    came ? NULL : "", came ? "" : NULL };
 
 	report(d, &change);
 }
@@ -82,14 +84,14 @@ secret_differs(const struct diff *d, const struct conf_row *row)
 	if (row->section == CONF_S_redis &&
 	    strcmp(row->key, "password_file") == 0)
 		return (a->redis.password_file[0] != '\0' &&
-		    strcmp(a->redis.addr.password, b->redis.addr.password) !=
-			0);
+		    strcmp(a->redis.addr.password,
+		    b->redis.addr.password) != 0);
 	return (false);
 }
 
 static void
-diff_rows(
-    struct diff *d, enum conf_section section, const void *p, const void *q)
+diff_rows(struct diff *d, enum conf_section section, const void *p,
+    const void *q)
 {
 	const struct conf_row *row;
 

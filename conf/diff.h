@@ -10,11 +10,11 @@
 
 struct conf_change {
 	enum conf_section section;
-	const char *section_name; /* "pool" */
-	const char *name; /* of [pool NAME]; "" for single sections */
-	const char *key; /* NULL: the whole section came or went */
+	const char *section_name;  /* "pool" */
+	const char *name;          /* of [pool NAME]; "" for single sections */
+	const char *key;           /* NULL: the whole section came or went */
 	enum conf_class class;
-	const char *from, *to; /* as text; secrets as "(set)"; NULL where
+	const char *from, *to;     /* as text; secrets as "(set)"; NULL where
 	                            * the section did not or does not exist */
 };
 

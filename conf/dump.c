@@ -49,8 +49,8 @@ dump_pairs(const struct conf_row *row, const void *p, FILE *out)
 
 	memcpy(&pairs, (const char *)p + row->offset, sizeof(pairs));
 	for (w = pairs; *w != NULL; w++)
-		fprintf(out, "%s.%.*s = %s\n", row->key, (int)strcspn(*w, "="),
-		    *w, strchr(*w, '=') + 1);
+		fprintf(out, "%s.%.*s = %s\n", row->key,
+		    (int)strcspn(*w, "="), *w, strchr(*w, '=') + 1);
 }
 
 static void
@@ -64,8 +64,8 @@ dump_row(const struct conf_row *row, const void *p, FILE *out)
 	}
 	buf_init(&b, TEXT_MAX_LEN);
 	dump_value(row, p, &b);
-	fprintf(
-	    out, "%s =%s%s\n", row->key, b.len == 0 ? "" : " ", buf_cstr(&b));
+	fprintf(out, "%s =%s%s\n", row->key, b.len == 0 ? "" : " ",
+	    buf_cstr(&b));
 	buf_fini(&b);
 }
 

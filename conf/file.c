@@ -19,7 +19,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-#define SECRET_MAX 4096 /* bytes of a secret file */
+#define SECRET_MAX 4096  /* bytes of a secret file */
 
 const char *
 file_distrust(const struct stat *st)

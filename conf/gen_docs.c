@@ -11,7 +11,7 @@
 #include "base/obj.h"
 #include "conf/table.h"
 
-#define WIDTH 76 /* columns of wrapped text */
+#define WIDTH 76  /* columns of wrapped text */
 
 /* Words of text in lines of at most WIDTH columns, each with the lead. */
 static void
@@ -66,11 +66,14 @@ print_form(const struct conf_row *r)
 		printf(", %s to %s", r->min, r->max);
 }
 
-static const char *class_text(enum conf_class class)
+static const char *
+class_text(enum conf_class class)
 {
-	static const char *const text[] = { [CONF_LIVE] = "at once",
+	static const char *const text[] = {
+		[CONF_LIVE] = "at once",
 		[CONF_RESPAWN] = "restarts the slots it touches",
-		[CONF_RESTART] = "needs a restart" };
+		[CONF_RESTART] = "needs a restart"
+	};
 
 	return (text[class]);
 }
@@ -83,8 +86,8 @@ example_row(const struct conf_row *r)
 	printf("; (");
 	print_form(r);
 	puts(")");
-	printf(
-	    ";%s =%s%s\n", key_text(r), r->def[0] == '\0' ? "" : " ", r->def);
+	printf(";%s =%s%s\n", key_text(r), r->def[0] == '\0' ? "" : " ",
+	    r->def);
 }
 
 static void
@@ -108,7 +111,7 @@ print_example(void)
 
 	puts("; ganger.ini: every parameter with its default.");
 	puts("; Made from conf/conf_tbl.h by `make conf-docs`; see "
-	     "ganger.ini(5).");
+	    "ganger.ini(5).");
 	for (s = 0; s < CONF_NSECTIONS; s++)
 		example_section((enum conf_section)s);
 }
@@ -157,13 +160,13 @@ print_markdown(void)
 	unsigned s;
 
 	puts("# ganger.ini\n\nMade from conf/conf_tbl.h by `make conf-docs`. "
-	     "Do not edit.\n");
+	    "Do not edit.\n");
 	puts("Durations carry a unit (`500ms` `30s` `5m` `2h` `7d`; a bare "
-	     "number is seconds), sizes `K M G`. A relative path starts at the "
-	     "folder of the file. Comments start a line with `;` or `#`, or "
-	     "follow white space with `;`.\n");
+	    "number is seconds), sizes `K M G`. A relative path starts at the "
+	    "folder of the file. Comments start a line with `;` or `#`, or "
+	    "follow white space with `;`.\n");
 	puts("These variables win over the file; an empty one counts as not "
-	     "set:\n");
+	    "set:\n");
 	for (v = conf_envs; v < conf_envs + conf_nenvs; v++)
 		printf("* `%s`: `[%s] %s`\n", v->name,
 		    conf_sections[v->section].name, v->key);
@@ -200,8 +203,8 @@ man_row(const struct conf_row *r)
 		printf("; default ");
 		man_text(r->def);
 	}
-	printf("; a change %s",
-	    r->class == CONF_LIVE ? "holds at once" : class_text(r->class));
+	printf("; a change %s", r->class == CONF_LIVE ? "holds at once" :
+	    class_text(r->class));
 	puts(variable == NULL ? ")" : "; the variable wins)");
 }
 
@@ -224,8 +227,7 @@ print_man(void)
 {
 	unsigned s;
 
-	puts(
-	    ".\\\" Made from conf/conf_tbl.h by `make conf-docs`.\n"
+	puts(".\\\" Made from conf/conf_tbl.h by `make conf-docs`.\n"
 	    ".TH GANGER.INI 5 \"\" \"ganger\" \"Ganger\"\n"
 	    ".SH NAME\nganger.ini \\- configuration of gangerd\n"
 	    ".SH DESCRIPTION\n"
@@ -248,8 +250,10 @@ print_man(void)
 static const struct {
 	const char *name;
 	void (*print)(void);
-} forms[] = { { "example", print_example }, { "man", print_man },
-	{ "markdown", print_markdown } };
+} forms[] = {
+	{ "example", print_example }, { "man", print_man },
+	{ "markdown", print_markdown }
+};
 
 int
 main(int argc, char **argv)

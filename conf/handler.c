@@ -19,8 +19,10 @@
 #define SELFTEST "selftest"
 
 /* Programs whose first argument is the real program. Versions may follow. */
-static const char *const interpreters[] = { "python", "pypy", "sh", "bash",
-	"dash", "perl", "ruby", "node", "php", "lua", "julia", "Rscript" };
+static const char *const interpreters[] = {
+	"python", "pypy", "sh", "bash", "dash", "perl", "ruby", "node", "php",
+	"lua", "julia", "Rscript"
+};
 
 static void
 add_problem(struct load *ld, const struct conf_handler *h, const char *key,
@@ -90,8 +92,8 @@ find_program(const struct load *ld, char **name)
 		load_absolute(ld, name);
 		return (NULL);
 	}
-	found = file_find_program(
-	    *name, path_list == NULL ? PATH_DEFAULT : path_list);
+	found = file_find_program(*name, path_list == NULL ? PATH_DEFAULT :
+	    path_list);
 	if (found == NULL)
 		return ("not found in PATH");
 	value_replace(name, found);
@@ -125,8 +127,7 @@ resolve_command(struct load *ld, struct conf_handler *h)
 	if (h->path[0] != '\0')
 		add_problem(ld, h, "path", "only for kind = plugin");
 	if (str_words(h->command, &words, &argc) != 0) {
-		add_problem(ld, h, "command",
-		    "quote without its end (a ; "
+		add_problem(ld, h, "command", "quote without its end (a ; "
 		    "behind white space starts a comment)");
 		return;
 	}
@@ -155,8 +156,8 @@ resolve_plugin(struct load *ld, struct conf_handler *h)
 		return;
 	}
 	if (strchr(h->path, '/') == NULL)
-		value_replace(&h->path,
-		    str_fmt("%s/%s", dir == NULL ? PLUGINDIR : dir, h->path));
+		value_replace(&h->path, str_fmt("%s/%s",
+		    dir == NULL ? PLUGINDIR : dir, h->path));
 	load_absolute(ld, &h->path);
 	if ((why = file_check(h->path, false)) != NULL)
 		load_problem(ld, CONF_S_handler, h->name, "path", "%.200s: %s",

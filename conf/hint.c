@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define NAME_MAX_LEN 32 /* names longer than this have no neighbours */
+#define NAME_MAX_LEN 32  /* names longer than this have no neighbours */
 #define FAR 1000u
 
 static unsigned
@@ -44,8 +44,8 @@ distance(const char *a, const char *b)
 }
 
 struct nearest {
-	const char *name; /* borrows; NULL: none yet */
-	unsigned distance; /* of the best so far, or the limit */
+	const char *name;   /* borrows; NULL: none yet */
+	unsigned distance;  /* of the best so far, or the limit */
 };
 
 static void
@@ -65,8 +65,8 @@ start(const char *wanted)
 {
 	size_t n = strlen(wanted);
 
-	return ((struct nearest){
-	    NULL, n > NAME_MAX_LEN ? 0 : (unsigned)n / 3 + (n < 3 ? 2 : 1) });
+	return ((struct nearest){ NULL, n > NAME_MAX_LEN ? 0 :
+	    (unsigned)n / 3 + (n < 3 ? 2 : 1) });
 }
 
 const char *

@@ -16,7 +16,7 @@
 #include "base/xalloc.h"
 #include "conf/load.h"
 
-#define HOST_LEN_MAX 110 /* so that the id with its suffix fits in 128 */
+#define HOST_LEN_MAX 110   /* so that the id with its suffix fits in 128 */
 #define MACHINE_ID "/etc/machine-id"
 
 static char *
@@ -75,8 +75,8 @@ resolve_dirs(struct load *ld)
 	if (ld->pidfile != NULL)
 		value_replace(&s->pidfile, given_pidfile(ld->pidfile));
 	else if (s->pidfile[0] == '\0')
-		value_replace(
-		    &s->pidfile, str_fmt("%s/gangerd.pid", s->run_dir));
+		value_replace(&s->pidfile, str_fmt("%s/gangerd.pid",
+		    s->run_dir));
 	if (s->state_dir[0] != '\0')
 		return;
 	if ((dir = default_state_dir(ld)) != NULL)

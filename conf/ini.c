@@ -18,8 +18,8 @@
 struct reader {
 	struct ini *ini;
 	struct problem_list *problems;
-	struct ini_section *section; /* borrows; NULL before the first */
-	bool skipping; /* below a header that was no good */
+	struct ini_section *section;  /* borrows; NULL before the first */
+	bool skipping;                /* below a header that was no good */
 	int line;
 };
 
@@ -130,14 +130,12 @@ add_section(struct reader *r, char *kind, char *name)
 		    *name == '\0' ? "" : " ", name, first->line);
 	if (ini->nsections == ini->size) {
 		ini->size = ini->size == 0 ? 16 : ini->size * 2;
-		ini->sections =
-		    xrealloc(ini->sections, ini->size * sizeof(*ini->sections));
+		ini->sections = xrealloc(ini->sections,
+		    ini->size * sizeof(*ini->sections));
 	}
 	s = &ini->sections[ini->nsections];
-	*s = (struct ini_section){ .kind = kind,
-		.name = name,
-		.line = r->line,
-		.again = first != NULL };
+	*s = (struct ini_section){ .kind = kind, .name = name,
+	    .line = r->line, .again = first != NULL };
 	ini->nsections++;
 	r->section = s;
 	r->skipping = false;
@@ -176,8 +174,8 @@ read_header(struct reader *r, struct slice s)
 		problem_add(r->problems, r->line, "more than %d sections",
 		    INI_ITEMS_MAX);
 	else
-		add_section(r, copy(kind),
-		    copy(trim((struct slice){ inner.p + i, inner.n - i })));
+		add_section(r, copy(kind), copy(trim((struct slice){
+		    inner.p + i, inner.n - i })));
 }
 
 static void
@@ -217,8 +215,7 @@ read_pair(struct reader *r, struct slice s)
 		return;
 	eq = memchr(s.p, '=', s.n);
 	if (eq == NULL) {
-		problem_add(r->problems, r->line,
-		    "neither [section], "
+		problem_add(r->problems, r->line, "neither [section], "
 		    "key = value nor a comment: %.*s",
 		    (int)(s.n > 60 ? 60 : s.n), s.p);
 		return;
@@ -257,14 +254,14 @@ read_line(struct reader *r, struct slice s)
 }
 
 void
-ini_parse(
-    struct ini *ini, const char *text, size_t n, struct problem_list *problems)
+ini_parse(struct ini *ini, const char *text, size_t n,
+    struct problem_list *problems)
 {
 	struct reader r = { ini, problems, NULL, false, 0 };
 	const char *end = text + n, *nl;
 
 	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		text += 3; /* the mark some editors put first */
+		text += 3;  /* the mark some editors put first */
 	while (text < end) {
 		nl = memchr(text, '\n', (size_t)(end - text));
 		if (nl == NULL)

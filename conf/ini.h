@@ -10,20 +10,20 @@
 
 #include "conf/problem.h"
 
-#define INI_SIZE_MAX (1u << 20) /* bytes of a file */
-#define INI_ITEMS_MAX 1000 /* sections of a file, keys of a section */
+#define INI_SIZE_MAX (1u << 20)   /* bytes of a file */
+#define INI_ITEMS_MAX 1000        /* sections of a file, keys of a section */
 
 struct ini_key {
 	char *key;
-	char *value; /* trimmed, comment cut off; may be "" */
+	char *value;  /* trimmed, comment cut off; may be "" */
 	int line;
 };
 
 struct ini_section {
-	char *kind; /* first word of the header */
-	char *name; /* the rest, "" if none */
+	char *kind;   /* first word of the header */
+	char *name;   /* the rest, "" if none */
 	int line;
-	bool again; /* the same header was seen before */
+	bool again;   /* the same header was seen before */
 	unsigned nkeys, size;
 	struct ini_key *keys;
 };
@@ -38,12 +38,12 @@ void ini_fini(struct ini *ini);
 
 /* Reads n bytes; whatever is wrong goes to problems, the rest is kept. Of a
  * key given twice the first stays. */
-void ini_parse(
-    struct ini *ini, const char *text, size_t n, struct problem_list *problems);
+void ini_parse(struct ini *ini, const char *text, size_t n,
+    struct problem_list *problems);
 
 /* The first section of that kind and name, and a key in it; or NULL. */
-const struct ini_section *
-ini_section(const struct ini *ini, const char *kind, const char *name);
+const struct ini_section *ini_section(const struct ini *ini, const char *kind,
+    const char *name);
 const struct ini_key *ini_key(const struct ini_section *s, const char *key);
 
 #endif

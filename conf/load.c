@@ -99,8 +99,8 @@ load_problem(struct load *ld, enum conf_section section, const char *name,
 	va_end(ap);
 	variable = variable_of(ld, section, key);
 	if (variable != NULL) {
-		problem_add(
-		    &ld->problems, PROBLEM_ENV, "%s: %s", variable, message);
+		problem_add(&ld->problems, PROBLEM_ENV, "%s: %s", variable,
+		    message);
 		return;
 	}
 	line = line_of(ld, section, name, key);
@@ -186,15 +186,16 @@ row_of(enum conf_section section, const char *key)
 
 	head = xstrndup(key, strcspn(key, "."));
 	row = conf_row(section, head);
-	if (row != NULL &&
-	    (strchr(key, '.') != NULL) != (row->type == CONF_TYPE_pairs))
+	if (row != NULL && (strchr(key, '.') != NULL) !=
+	    (row->type == CONF_TYPE_pairs))
 		row = NULL;
 	free(head);
 	return (row);
 }
 
 static void
-unknown_key(struct load *ld, enum conf_section section, const struct ini_key *k)
+unknown_key(struct load *ld, enum conf_section section,
+    const struct ini_key *k)
 {
 	const char *hint = hint_key(section, k->key);
 
@@ -224,8 +225,8 @@ apply_key(struct load *ld, enum conf_section section, void *p,
 	}
 	buf_init(&why, WHY_MAX);
 	if (value_set(row, p, k->value, &why) != 0)
-		problem_add(
-		    &ld->problems, k->line, "%s: %s", k->key, buf_cstr(&why));
+		problem_add(&ld->problems, k->line, "%s: %s", k->key,
+		    buf_cstr(&why));
 	else if (row->type == CONF_TYPE_path && section != CONF_S_handler)
 		load_absolute(ld, (char **)(void *)((char *)p + row->offset));
 	buf_fini(&why);
@@ -243,8 +244,8 @@ unknown_section(struct load *ld, const struct ini_section *s)
 
 /* The struct that a section of the file fills; NULL if it can't be one. */
 static void *
-place_of(
-    struct load *ld, enum conf_section section, const struct ini_section *s)
+place_of(struct load *ld, enum conf_section section,
+    const struct ini_section *s)
 {
 	const struct conf_section_info *info = &conf_sections[section];
 	void *p;
@@ -254,17 +255,15 @@ place_of(
 	if (!info->named) {
 		if (s->name[0] == '\0')
 			return (conf_instance(ld->c, section, 0));
-		problem_add(
-		    &ld->problems, s->line, "[%s] takes no name", s->kind);
+		problem_add(&ld->problems, s->line, "[%s] takes no name",
+		    s->kind);
 		return (NULL);
 	}
 	if (!str_id_ok(slice_of(s->name))) {
-		problem_add(&ld->problems, s->line,
-		    s->name[0] == '\0' ?
-			"[%s] needs a name, as in [%s NAME]" :
-			"[%s %.80s]: a name is 1 to 128 of letters, digits and "
-			"._:-",
-		    s->kind, s->name[0] == '\0' ? s->kind : s->name);
+		problem_add(&ld->problems, s->line, s->name[0] == '\0' ?
+		    "[%s] needs a name, as in [%s NAME]" :
+		    "[%s %.80s]: a name is 1 to 128 of letters, digits and "
+		    "._:-", s->kind, s->name[0] == '\0' ? s->kind : s->name);
 		return (NULL);
 	}
 	p = conf_instance_add(ld->c, section, xstrdup(s->name), s->line);
@@ -298,8 +297,8 @@ apply_file(struct load *ld)
 
 	text = file_read(ld->path, INI_SIZE_MAX, &len, &why);
 	if (text == NULL) {
-		problem_add(
-		    &ld->problems, PROBLEM_FILE, "could not read: %s", why);
+		problem_add(&ld->problems, PROBLEM_FILE, "could not read: %s",
+		    why);
 		return;
 	}
 	ini_parse(&ld->ini, text, len, &ld->problems);
@@ -321,7 +320,7 @@ apply_env(struct load *ld)
 			continue;
 		buf_init(&why, WHY_MAX);
 		if (value_set(conf_row(v->section, v->key),
-			conf_instance(ld->c, v->section, 0), text, &why) != 0)
+		    conf_instance(ld->c, v->section, 0), text, &why) != 0)
 			problem_add(&ld->problems, PROBLEM_ENV, "%s: %s",
 			    v->name, buf_cstr(&why));
 		buf_fini(&why);
@@ -353,8 +352,8 @@ load_folder(const char *path)
 	char cwd[4096];
 
 	if (slash != NULL && path[0] == '/')
-		return (
-		    xstrndup(path, slash == path ? 1 : (size_t)(slash - path)));
+		return (xstrndup(path, slash == path ? 1 :
+		    (size_t)(slash - path)));
 	if (getcwd(cwd, sizeof(cwd)) == NULL)
 		return (xstrdup("/"));
 	if (slash == NULL)

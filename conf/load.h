@@ -14,11 +14,11 @@
 #include "conf/table.h"
 
 struct load {
-	struct conf *c; /* owns until success */
-	const char *path; /* of the file, or NULL; borrows */
-	const char *pidfile; /* of the command line, or NULL; borrows */
-	char *dir; /* its absolute folder, or the current one; owns */
-	char *const *env; /* borrows */
+	struct conf *c;       /* owns until success */
+	const char *path;     /* of the file, or NULL; borrows */
+	const char *pidfile;  /* of the command line, or NULL; borrows */
+	char *dir;            /* its absolute folder, or the current one; owns */
+	char *const *env;     /* borrows */
 	struct ini ini;
 	struct problem_list problems;
 };
@@ -36,8 +36,8 @@ bool load_given(const struct load *ld, enum conf_section section,
  * Adds "key: ..." at the line (or variable) that the effective value of the
  * key comes from, else at the section's line, else for the whole file.
  */
-void load_problem(struct load *ld, enum conf_section section, const char *name,
-    const char *key, const char *fmt, ...)
+void load_problem(struct load *ld, enum conf_section section,
+    const char *name, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
 /* The absolute folder that a path's file lies in; the current folder for NULL

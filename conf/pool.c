@@ -14,14 +14,16 @@
 #include "base/xalloc.h"
 #include "conf/load.h"
 
-#define DEVICE_INDEX_LEN 3 /* digits */
+#define DEVICE_INDEX_LEN 3  /* digits */
 
 /* In the order in which a pool takes from them. */
 static const struct {
 	const char *name;
 	bool gpu_only;
-} default_queues[] = { { "training", false }, { "inference", false },
-	{ "gpu", true }, { "cpu", false } };
+} default_queues[] = {
+	{ "training", false }, { "inference", false }, { "gpu", true },
+	{ "cpu", false }
+};
 
 static void
 fill_queues(struct load *ld, struct conf_pool *p)
@@ -32,14 +34,13 @@ fill_queues(struct load *ld, struct conf_pool *p)
 		return;
 	for (i = 0; i < NELEM(default_queues); i++)
 		if (!default_queues[i].gpu_only || p->ndevices > 0)
-			value_list_add(&p->queues,
-			    str_fmt("%s:%s:queue", ld->c->redis.prefix,
-				default_queues[i].name));
+			value_list_add(&p->queues, str_fmt("%s:%s:queue",
+			    ld->c->redis.prefix, default_queues[i].name));
 }
 
 static void
-check_repeats(
-    struct load *ld, const struct conf_pool *p, const char *key, char **list)
+check_repeats(struct load *ld, const struct conf_pool *p, const char *key,
+    char **list)
 {
 	unsigned i;
 
@@ -59,8 +60,7 @@ resolve_queues(struct load *ld, struct conf_pool *p)
 		if (strpbrk(*q, "{}") != NULL)
 			load_problem(ld, CONF_S_pool, p->name, "queues",
 			    "\"%.120s\" has a brace; they mark the slot in a "
-			    "Redis Cluster and are added by ganger",
-			    *q);
+			    "Redis Cluster and are added by ganger", *q);
 	fill_queues(ld, p);
 	if (!value_list_has(p->queues, ld->c->direct_queue))
 		value_list_add(&p->queues, xstrdup(ld->c->direct_queue));
@@ -78,21 +78,20 @@ device_ok(const char *d)
 
 /* section and name say whose list it is: a pool's, or gpu_device. */
 static void
-resolve_devices(struct load *ld, struct conf_pool *p, enum conf_section section,
-    const char *key)
+resolve_devices(struct load *ld, struct conf_pool *p,
+    enum conf_section section, const char *key)
 {
 	const char *name = section == CONF_S_pool ? p->name : "";
 	char *const *d;
 
 	p->ndevices = value_list_len(p->devices);
-	p->all_devices =
-	    p->ndevices == 1 && strcasecmp(p->devices[0], "all") == 0;
+	p->all_devices = p->ndevices == 1 &&
+	    strcasecmp(p->devices[0], "all") == 0;
 	if (p->all_devices)
 		return;
 	for (d = p->devices; *d != NULL; d++) {
 		if (!device_ok(*d))
-			load_problem(ld, section, name, key,
-			    "\"%.80s\" is "
+			load_problem(ld, section, name, key, "\"%.80s\" is "
 			    "not an index, GPU-UUID, MIG-UUID or, alone, all",
 			    *d);
 		if (value_list_has(d + 1, *d))
@@ -131,7 +130,7 @@ static void
 count_cpu_slots(struct load *ld, struct conf_pool *p, const struct cpus *set)
 {
 	p->nslots = p->slots == CONF_AUTO ? conf_cpu_slots(cpus_count(set)) :
-					    (unsigned)p->slots;
+	    (unsigned)p->slots;
 	if (p->slots_per_device != 1)
 		load_problem(ld, CONF_S_pool, p->name, "slots_per_device",
 		    "only with devices");
@@ -152,7 +151,8 @@ count_gpu_slots(struct load *ld, struct conf_pool *p)
 		return;
 	if (p->ndevices % group != 0)
 		load_problem(ld, CONF_S_pool, p->name, "devices_per_slot",
-		    "%u devices can't be shared out by %u", p->ndevices, group);
+		    "%u devices can't be shared out by %u", p->ndevices,
+		    group);
 	p->nslots = p->ndevices / group * (unsigned)p->slots_per_device;
 }
 
@@ -193,11 +193,10 @@ check_types(struct load *ld, const struct conf_pool *p)
 			for (type = b->types; *type != NULL; type++)
 				if (value_list_has(a->types, *type))
 					load_problem(ld, CONF_S_handler,
-					    b->name, "types",
-					    "\"%.80s\" is "
+					    b->name, "types", "\"%.80s\" is "
 					    "served by [handler %s] too, in "
-					    "[pool %s]",
-					    *type, a->name, p->name);
+					    "[pool %s]", *type, a->name,
+					    p->name);
 		}
 }
 
@@ -259,8 +258,7 @@ check_total(struct load *ld)
 		if (total > CONF_SLOTS_MAX) {
 			load_problem(ld, CONF_S_pool, p[i].name, "slots",
 			    "%lu slots up to here, more than the %u of one "
-			    "daemon",
-			    total, CONF_SLOTS_MAX);
+			    "daemon", total, CONF_SLOTS_MAX);
 			return;
 		}
 	}
@@ -271,9 +269,8 @@ resolve_pools(struct load *ld)
 {
 	unsigned i;
 
-	value_replace(&ld->c->direct_queue,
-	    str_fmt("%s:worker:%s:queue", ld->c->redis.prefix,
-		ld->c->supervisor.worker_id));
+	value_replace(&ld->c->direct_queue, str_fmt("%s:worker:%s:queue",
+	    ld->c->redis.prefix, ld->c->supervisor.worker_id));
 	if (ld->c->npools == 0)
 		add_default_pool(ld);
 	else

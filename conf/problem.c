@@ -93,7 +93,7 @@ problem_put(struct problem_list *l, const char *path, struct buf *b)
 		else if (p->line == PROBLEM_FILE)
 			(void)buf_printf(b, "%s: %s\n", path, p->message);
 		else
-			(void)buf_printf(
-			    b, "%s:%d: %s\n", path, p->line, p->message);
+			(void)buf_printf(b, "%s:%d: %s\n", path, p->line,
+			    p->message);
 	}
 }

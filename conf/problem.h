@@ -7,19 +7,19 @@
 
 #include "base/buf.h"
 
-#define PROBLEM_FILE 0 /* the file as a whole */
-#define PROBLEM_ENV (-1) /* an environment variable, no line */
+#define PROBLEM_FILE 0    /* the file as a whole */
+#define PROBLEM_ENV (-1)  /* an environment variable, no line */
 
 struct problem {
-	int line; /* from 1, or one of the above */
-	unsigned seq; /* order of discovery */
-	char *message; /* owns */
+	int line;       /* from 1, or one of the above */
+	unsigned seq;   /* order of discovery */
+	char *message;  /* owns */
 };
 
 struct problem_list {
 	unsigned count;
 	unsigned size;
-	struct problem *item; /* owns */
+	struct problem *item;  /* owns */
 };
 
 void problem_init(struct problem_list *l);

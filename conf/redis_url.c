@@ -17,9 +17,8 @@
 
 #define PORT_DEFAULT 6379
 #define DB_MAX 65535
-#define SOCKET_PATH_MAX 107 /* bytes in sockaddr_un less the NUL */
-#define FORMS \
-	"accepted are redis://[user:password@]host:port/db, " \
+#define SOCKET_PATH_MAX 107  /* bytes in sockaddr_un less the NUL */
+#define FORMS "accepted are redis://[user:password@]host:port/db, " \
 	"rediss://..., unix:/path and unix:///path?db=N"
 
 static const char bad_form[] = "not a Redis URL; " FORMS;
@@ -27,7 +26,7 @@ static const char bad_port[] = "port is not a number from 1 to 65535; " FORMS;
 static const char bad_db[] = "database is not a number from 0 to 65535; " FORMS;
 static const char bad_escape[] = "bad % escape; " FORMS;
 static const char bad_path[] = "socket is not an absolute path of at most 107 "
-			       "bytes; " FORMS;
+    "bytes; " FORMS;
 
 void
 redis_url_fini(struct redis_url *u)
@@ -76,7 +75,7 @@ unescape(struct slice s)
 	}
 	out[n] = '\0';
 	return (out);
-bad:
+ bad:
 	free(out);
 	return (NULL);
 }
@@ -189,7 +188,7 @@ read_host(struct redis_url *u, struct slice s, struct slice *port)
 		if (rest.p == NULL || (rest.n > 0 && rest.p[0] != ':'))
 			return (-ERR_SYNTAX);
 		*port = rest.n == 0 ? SLICE_NULL :
-				      (struct slice){ rest.p + 1, rest.n - 1 };
+		    (struct slice){ rest.p + 1, rest.n - 1 };
 	} else
 		host = split(s, ':', port);
 	if (host.n == 0)
@@ -244,16 +243,14 @@ read_url(struct redis_url *u, struct slice s, const char **whyp)
 	int r;
 
 	if (take_prefix(&s, "unix://"))
-		return ((r = read_userinfo(u, &s, whyp)) != 0 ?
-			r :
-			read_unix(u, s, whyp));
+		return ((r = read_userinfo(u, &s, whyp)) != 0 ? r :
+		    read_unix(u, s, whyp));
 	if (take_prefix(&s, "unix:"))
 		return (read_unix(u, s, whyp));
 	u->tls = take_prefix(&s, "rediss://");
 	if (u->tls || take_prefix(&s, "redis://"))
-		return ((r = read_userinfo(u, &s, whyp)) != 0 ?
-			r :
-			read_tcp(u, s, whyp));
+		return ((r = read_userinfo(u, &s, whyp)) != 0 ? r :
+		    read_tcp(u, s, whyp));
 	*whyp = bad_form;
 	return (-ERR_SYNTAX);
 }

@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 struct redis_url {
-	char *host; /* name or address, no brackets; NULL: a unix socket */
-	uint16_t port; /* 6379 when absent */
-	char *path; /* of the socket; NULL: TCP */
+	char *host;      /* name or address, no brackets; NULL: a unix socket */
+	uint16_t port;   /* 6379 when absent */
+	char *path;      /* of the socket; NULL: TCP */
 	unsigned db;
-	char *username; /* "" : none */
-	char *password; /* "" : none */
+	char *username;  /* "" : none */
+	char *password;  /* "" : none */
 	bool tls;
 };
 

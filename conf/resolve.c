@@ -27,8 +27,10 @@ static const struct {
 static const struct {
 	uint64_t bytes;
 	unsigned inference, training;
-} gpu_slots[] = { { UINT64_C(16000000000), 4, 2 },
-	{ UINT64_C(8000000000), 2, 1 }, { 0, 1, 1 } };
+} gpu_slots[] = {
+	{ UINT64_C(16000000000), 4, 2 }, { UINT64_C(8000000000), 2, 1 },
+	{ 0, 1, 1 }
+};
 
 unsigned
 conf_cpu_slots(unsigned ncpus)
@@ -86,8 +88,7 @@ resolve_supervisor(struct load *ld)
 	if (parse_weights(s->lane_weights, s->weights) != 0)
 		load_problem(ld, CONF_S_supervisor, "", "lane_weights",
 		    "\"%.80s\" is not HIGH:NORMAL:LOW, whole numbers from 1 to "
-		    "1000",
-		    s->lane_weights);
+		    "1000", s->lane_weights);
 	if (s->max_concurrent_jobs != CONF_AUTO)
 		s->slots = (unsigned)s->max_concurrent_jobs;
 	else
@@ -141,8 +142,8 @@ resolve_redis(struct load *ld)
 		load_problem(ld, CONF_S_redis, "", "prefix",
 		    "\"%.80s\" is not 1 to 64 of letters, digits and ._:-",
 		    r->prefix);
-	read_secret(
-	    ld, CONF_S_redis, "password_file", r->password_file, &password);
+	read_secret(ld, CONF_S_redis, "password_file", r->password_file,
+	    &password);
 	/* The text itself is not shown: it may hold a password. */
 	if (redis_url_parse(r->url, &r->addr, &why) != 0) {
 		load_problem(ld, CONF_S_redis, "", "url", "%s", why);
@@ -202,8 +203,8 @@ is_loopback(const char *host)
 
 	if (inet_pton(AF_INET, host, &v4) == 1)
 		return (ntohl(v4.s_addr) >> 24 == 127);
-	return (
-	    inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
+	return (inet_pton(AF_INET6, host, &v6) == 1 &&
+	    IN6_IS_ADDR_LOOPBACK(&v6));
 }
 
 void
@@ -215,16 +216,15 @@ resolve_http(struct load *ld)
 	if (h->listen[0] == '\0')
 		return;
 	if (split_listen(h->listen, &h->host, &h->port) != 0) {
-		load_problem(ld, CONF_S_http, "", "listen",
-		    "\"%.80s\" " LISTEN_FORM, h->listen);
+		load_problem(ld, CONF_S_http, "", "listen", "\"%.80s\" "
+		    LISTEN_FORM, h->listen);
 		return;
 	}
 	h->loopback = is_loopback(h->host);
 	if (!h->loopback && h->token_file[0] == '\0' && !h->open_read)
 		load_problem(ld, CONF_S_http, "", "listen",
 		    "%s is not a loopback address: token_file or open_read = "
-		    "yes must be given too",
-		    h->host);
+		    "yes must be given too", h->host);
 }
 
 void
@@ -246,8 +246,8 @@ resolve_models(struct load *ld)
 	struct conf_models *m = &ld->c->models;
 
 	if (m->dir[0] == '\0')
-		value_replace(
-		    &m->dir, str_fmt("%s/models", ld->c->supervisor.state_dir));
+		value_replace(&m->dir, str_fmt("%s/models",
+		    ld->c->supervisor.state_dir));
 }
 
 static void

@@ -18,17 +18,16 @@
 #define MANY_NAMED true
 
 const struct conf_section_info conf_sections[CONF_NSECTIONS] = {
-#define X(name, NAME, many, doc) \
-	[CONF_S_##name] = { #name, MANY_##many, doc, \
-		sizeof(struct conf_##name), PLACE_##many(name) },
+#define X(name, NAME, many, doc) [CONF_S_##name] = { #name, MANY_##many, \
+	doc, sizeof(struct conf_##name), PLACE_##many(name) },
 	CONF_SECTIONS(X)
 #undef X
 };
 
 const struct conf_row conf_rows[] = {
-#define X(section, key, type, def, min, max, class, doc) \
-	{ CONF_S_##section, #key, CONF_TYPE_##type, def, min, max, \
-		CONF_##class, doc, offsetof(struct conf_##section, key) },
+#define X(section, key, type, def, min, max, class, doc) { CONF_S_##section, \
+	#key, CONF_TYPE_##type, def, min, max, CONF_##class, doc, \
+	offsetof(struct conf_##section, key) },
 	CONF_ROWS(X)
 #undef X
 };
@@ -98,20 +97,20 @@ conf_instance(const struct conf *c, enum conf_section section, unsigned i)
 
 	ASSERT(i < conf_instances(c, section));
 	base = s->named ? (uintptr_t)array_of(c, section) :
-			  (uintptr_t)c + s->offset;
+	    (uintptr_t)c + s->offset;
 	return ((void *)(base + i * s->size));
 }
 
 const char *
 conf_instance_name(enum conf_section section, const void *p)
 {
-	return (conf_sections[section].named ? ((const struct named *)p)->name :
-					       "");
+	return (conf_sections[section].named ?
+	    ((const struct named *)p)->name : "");
 }
 
 void *
-conf_instance_add(
-    struct conf *c, enum conf_section section, char *name, int line)
+conf_instance_add(struct conf *c, enum conf_section section, char *name,
+    int line)
 {
 	const struct conf_section_info *s = &conf_sections[section];
 	unsigned n = conf_instances(c, section) + 1;

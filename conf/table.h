@@ -13,17 +13,9 @@
 #include "conf/conf_struct.h"
 
 enum conf_type {
-	CONF_TYPE_dur,
-	CONF_TYPE_size,
-	CONF_TYPE_int,
-	CONF_TYPE_count,
-	CONF_TYPE_bool,
-	CONF_TYPE_str,
-	CONF_TYPE_path,
-	CONF_TYPE_list,
-	CONF_TYPE_enum,
-	CONF_TYPE_pairs,
-	CONF_NTYPES
+	CONF_TYPE_dur, CONF_TYPE_size, CONF_TYPE_int, CONF_TYPE_count,
+	CONF_TYPE_bool, CONF_TYPE_str, CONF_TYPE_path, CONF_TYPE_list,
+	CONF_TYPE_enum, CONF_TYPE_pairs, CONF_NTYPES
 };
 
 enum conf_class { CONF_LIVE, CONF_RESPAWN, CONF_RESTART };
@@ -32,31 +24,31 @@ enum conf_section {
 #define X(name, NAME, many, doc) CONF_S_##name,
 	CONF_SECTIONS(X)
 #undef X
-	    CONF_NSECTIONS
+	CONF_NSECTIONS
 };
 
 struct conf_section_info {
 	const char *name;
-	bool named; /* [name NAME], any number of them */
+	bool named;           /* [name NAME], any number of them */
 	const char *doc;
-	size_t size; /* of its struct */
-	size_t offset; /* in struct conf: the struct, or if named the
+	size_t size;          /* of its struct */
+	size_t offset;        /* in struct conf: the struct, or if named the
 	                       * pointer to the array of them */
-	size_t count_offset; /* named: of the number of them */
+	size_t count_offset;  /* named: of the number of them */
 };
 
 struct conf_row {
 	enum conf_section section;
-	const char *key; /* "env" for the pairs of env.NAME */
+	const char *key;      /* "env" for the pairs of env.NAME */
 	enum conf_type type;
 	const char *def, *min, *max;
 	enum conf_class class;
 	const char *doc;
-	size_t offset; /* in the section's struct */
+	size_t offset;        /* in the section's struct */
 };
 
 struct conf_env {
-	const char *name; /* of the variable */
+	const char *name;     /* of the variable */
 	enum conf_section section;
 	const char *key;
 };
@@ -75,20 +67,20 @@ enum conf_section conf_section(const char *name);
 /* Structs of a section (1 unless named) and the i-th of them, borrowed. The
  * first two members of a named one are its name and line. */
 unsigned conf_instances(const struct conf *c, enum conf_section section);
-void *
-conf_instance(const struct conf *c, enum conf_section section, unsigned i);
+void *conf_instance(const struct conf *c, enum conf_section section,
+    unsigned i);
 const char *conf_instance_name(enum conf_section section, const void *p);
 /* Adds one of a named section, all fields empty; takes the name. */
-void *conf_instance_add(
-    struct conf *c, enum conf_section section, char *name, int line);
+void *conf_instance_add(struct conf *c, enum conf_section section, char *name,
+    int line);
 
 /*
  * Parses text into the row's field of the instance at p, whose old value is
  * freed. On failure returns -ERR_SYNTAX or -ERR_RANGE, leaves the field as it
  * is and appends to *why what is wrong with the value, and the accepted form.
  */
-int value_set(
-    const struct conf_row *row, void *p, const char *text, struct buf *why);
+int value_set(const struct conf_row *row, void *p, const char *text,
+    struct buf *why);
 /* Sets a default or a derived value that is known to be good. */
 void value_set_good(const struct conf_row *row, void *p, const char *text);
 /* The value as one writes it in the file; pairs: "A=1 B=2". */

@@ -15,27 +15,27 @@
 #include "base/xalloc.h"
 #include "conf/table.h"
 
-#define LIST_MAX 1000 /* words; nobody needs more, and checks compare pairs */
+#define LIST_MAX 1000  /* words; nobody needs more, and checks compare pairs */
 
 union value {
-	int64_t i; /* dur, int, count */
-	uint64_t u; /* size */
+	int64_t i;   /* dur, int, count */
+	uint64_t u;  /* size */
 	bool b;
 	int e;
-	char *s; /* str, path; owned */
-	char **l; /* list, pairs; owned */
+	char *s;     /* str, path; owned */
+	char **l;    /* list, pairs; owned */
 };
 
 struct type {
-	const char *text; /* for documents */
-	const char *form; /* completes "is not" */
+	const char *text;   /* for documents */
+	const char *form;   /* completes "is not" */
 	size_t size;
-	int (*parse)(
-	    const struct conf_row *row, const char *text, union value *v);
-	void (*put)(
-	    const struct conf_row *row, const union value *v, struct buf *b);
+	int (*parse)(const struct conf_row *row, const char *text,
+	    union value *v);
+	void (*put)(const struct conf_row *row, const union value *v,
+	    struct buf *b);
 	int (*compare)(const union value *a, const union value *b);
-	void (*fini)(union value *v); /* NULL: owns nothing */
+	void (*fini)(union value *v);  /* NULL: owns nothing */
 };
 
 static int
@@ -297,10 +297,11 @@ static const struct type types[CONF_NTYPES] = {
 	    sizeof(uint64_t), parse_size, put_size, compare_size, NULL },
 	[CONF_TYPE_int] = { "whole number", "a whole number", sizeof(int64_t),
 	    parse_int, put_int, compare_int, NULL },
-	[CONF_TYPE_count] = { "whole number or auto", "a whole number or auto",
-	    sizeof(int64_t), parse_count, put_count, compare_int, NULL },
-	[CONF_TYPE_bool] = { "yes or no", "yes or no", sizeof(bool), parse_bool,
-	    put_bool, compare_bool, NULL },
+	[CONF_TYPE_count] = { "whole number or auto",
+	    "a whole number or auto", sizeof(int64_t), parse_count, put_count,
+	    compare_int, NULL },
+	[CONF_TYPE_bool] = { "yes or no", "yes or no", sizeof(bool),
+	    parse_bool, put_bool, compare_bool, NULL },
 	[CONF_TYPE_str] = { "text", "text", sizeof(char *), parse_str, put_str,
 	    compare_str, fini_str },
 	[CONF_TYPE_path] = { "path", "a path", sizeof(char *), parse_str,
@@ -368,13 +369,13 @@ explain(const struct conf_row *row, const char *text, int r, struct buf *why)
 		(void)buf_printf(why, "\"%.80s\" is not ", text);
 		put_names(row, why);
 	} else
-		(void)buf_printf(
-		    why, "\"%.80s\" is not %s", text, types[row->type].form);
+		(void)buf_printf(why, "\"%.80s\" is not %s", text,
+		    types[row->type].form);
 }
 
 int
-value_set(
-    const struct conf_row *row, void *p, const char *text, struct buf *why)
+value_set(const struct conf_row *row, void *p, const char *text,
+    struct buf *why)
 {
 	const struct type *t = &types[row->type];
 	union value v;

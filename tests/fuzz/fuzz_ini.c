@@ -22,7 +22,7 @@
 #include "conf/conf.h"
 #include "conf/diff.h"
 
-#define INPUT_MAX (64u << 10) /* bytes of a corpus file */
+#define INPUT_MAX (64u << 10)  /* bytes of a corpus file */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -152,8 +152,8 @@ replay_folder(const char *dir, int *number)
 			free(text);
 			printf("ok %d - %s\n", ++*number, entry[i]->d_name);
 		} else
-			printf(
-			    "not ok %d - could not read %s\n", ++*number, path);
+			printf("not ok %d - could not read %s\n", ++*number,
+			    path);
 		free(path);
 		free(entry[i]);
 	}
@@ -170,8 +170,8 @@ main(int argc, char **argv)
 	for (i = 1; i < argc; i++)
 		replay_folder(argv[i], &number);
 	if (argc < 2) {
-		dir = str_fmt(
-		    "%s/tests/fuzz/corpus/ini", tree == NULL ? "." : tree);
+		dir = str_fmt("%s/tests/fuzz/corpus/ini",
+		    tree == NULL ? "." : tree);
 		replay_folder(dir, &number);
 		free(dir);
 	}

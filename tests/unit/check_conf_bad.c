@@ -12,8 +12,7 @@
 #include "base/obj.h"
 #include "tests/unit/conf_rig.h"
 
-#define URL_FORMS \
-	"accepted are redis://[user:password@]host:port/db, " \
+#define URL_FORMS "accepted are redis://[user:password@]host:port/db, " \
 	"rediss://..., unix:/path and unix:///path?db=N"
 
 static const struct bad {
@@ -26,8 +25,7 @@ static const struct bad {
 	    "@:1: section header without its closing ]\n" },
 	{ "\n[]\n", "@:2: section without a name\n" },
 	{ "[log] x\n", "@:1: text after the closing ] of a section header\n" },
-	{ "[log]\nlevel\n",
-	    "@:2: neither [section], key = value nor a "
+	{ "[log]\nlevel\n", "@:2: neither [section], key = value nor a "
 	    "comment: level\n" },
 	{ "[log]\n= info\n", "@:2: value without a key\n" },
 	{ "[log]\nlevel = \xff\n", "@:2: not valid UTF-8\n" },
@@ -35,7 +33,7 @@ static const struct bad {
 	    "@:2: level: \"a??[2J\" is not bug, error, warn, info, debug or "
 	    "trace\n" },
 	{ "[log]\nlevel = 1234567890123456789012345678901234567890123456789"
-	  "012345678901234567890123456789\xc3\xa4\n",
+	    "012345678901234567890123456789\xc3\xa4\n",
 	    "@:2: level: \"123456789012345678901234567890123456789012345678"
 	    "9012345678901234567890123456789?\" is not bug, error, warn, info, "
 	    "debug or trace\n" },
@@ -50,7 +48,8 @@ static const struct bad {
 	/* names */
 	{ "[superviser]\nx = 1\n",
 	    "@:1: unknown section [superviser], did you mean [supervisor]?\n" },
-	{ "[nothing-like-it]\n", "@:1: unknown section [nothing-like-it]\n" },
+	{ "[nothing-like-it]\n",
+	    "@:1: unknown section [nothing-like-it]\n" },
 	{ "[supervisor]\nkil_grace = 1s\n\nzzzzzz = 1\n",
 	    "@:2: kil_grace: unknown key in [supervisor], did you mean "
 	    "kill_grace?\n"
@@ -59,8 +58,7 @@ static const struct bad {
 	    "@:2: env.X: unknown key in [supervisor]\n" },
 	{ "[redis main]\n", "@:1: [redis] takes no name\n" },
 	{ "[pool]\n", "@:1: [pool] needs a name, as in [pool NAME]\n" },
-	{ "[pool a b]\n",
-	    "@:1: [pool a b]: a name is 1 to 128 of letters, "
+	{ "[pool a b]\n", "@:1: [pool a b]: a name is 1 to 128 of letters, "
 	    "digits and ._:-\n" },
 
 	/* values */
@@ -69,8 +67,8 @@ static const struct bad {
 	{ "[supervisor]\nlease_ttl = 999ms\n",
 	    "@:2: lease_ttl: 999ms is out of range, 1s to 1h\n" },
 	{ "[supervisor]\njob_timeout = soon\nmax_attempts = 1.5\n"
-	  "max_job_size = 16Q\nretry_timeouts = maybe\n"
-	  "max_concurrent_jobs = many\ndead_max =\n",
+	    "max_job_size = 16Q\nretry_timeouts = maybe\n"
+	    "max_concurrent_jobs = many\ndead_max =\n",
 	    "@:2: job_timeout: \"soon\" is not a duration such as 500ms, 30s, "
 	    "5m, 2h or 7d\n"
 	    "@:3: max_attempts: \"1.5\" is not a whole number\n"
@@ -102,36 +100,28 @@ static const struct bad {
 	    "@:2: target: empty, must be stderr, syslog or a file\n" },
 
 	/* redis and http */
-	{ "[redis]\nprefix = a{b}\n",
-	    "@:2: prefix: \"a{b}\" is not 1 to 64 "
+	{ "[redis]\nprefix = a{b}\n", "@:2: prefix: \"a{b}\" is not 1 to 64 "
 	    "of letters, digits and ._:-\n" },
-	{ "[redis]\nurl = redis://u:secret@h:x\n",
-	    "@:2: url: port is not a "
+	{ "[redis]\nurl = redis://u:secret@h:x\n", "@:2: url: port is not a "
 	    "number from 1 to 65535; " URL_FORMS "\n" },
 	{ "[redis]\npassword_file = none\n",
 	    "@:2: password_file: could not read %/none: "
 	    "No such file or directory\n" },
-	{ "[http]\nlisten = 8000\n",
-	    "@:2: listen: \"8000\" is not "
+	{ "[http]\nlisten = 8000\n", "@:2: listen: \"8000\" is not "
 	    "address:port, [IPv6 address]:port or empty\n" },
-	{ "[http]\nlisten = ::1:8000\n",
-	    "@:2: listen: \"::1:8000\" is not "
+	{ "[http]\nlisten = ::1:8000\n", "@:2: listen: \"::1:8000\" is not "
 	    "address:port, [IPv6 address]:port or empty\n" },
-	{ "[http]\nlisten = 127.0.0.1:65536\n",
-	    "@:2: listen: "
+	{ "[http]\nlisten = 127.0.0.1:65536\n", "@:2: listen: "
 	    "\"127.0.0.1:65536\" is not address:port, [IPv6 address]:port or "
 	    "empty\n" },
-	{ "[http]\nlisten = 0.0.0.0:80\n",
-	    "@:2: listen: 0.0.0.0 is not a "
+	{ "[http]\nlisten = 0.0.0.0:80\n", "@:2: listen: 0.0.0.0 is not a "
 	    "loopback address: token_file or open_read = yes must be given "
 	    "too\n" },
-	{ "[http]\nlisten = [::]:80\n",
-	    "@:2: listen: :: is not a loopback "
+	{ "[http]\nlisten = [::]:80\n", "@:2: listen: :: is not a loopback "
 	    "address: token_file or open_read = yes must be given too\n" },
 
 	/* handlers */
-	{ "\n[handler a]\n",
-	    "@:2: kind: missing in [handler a]: command, "
+	{ "\n[handler a]\n", "@:2: kind: missing in [handler a]: command, "
 	    "runner or plugin\n" },
 	{ "[handler a]\nkind = exec\n",
 	    "@:2: kind: \"exec\" is not command, runner or plugin\n" },
@@ -160,23 +150,23 @@ static const struct bad {
 	    "@:3: command: not for kind = plugin\n"
 	    "@:4: path: /gone.so: No such file or directory\n" },
 	{ "[handler a]\nkind = command\ncommand = true\nenv.9 = 1\n"
-	  "env.GANGER_X = 1\nenv.CUDA_VISIBLE_DEVICES = 0\n",
+	    "env.GANGER_X = 1\nenv.CUDA_VISIBLE_DEVICES = 0\n",
 	    "@:4: env.9: not the name of a variable: letters, digits and _\n"
 	    "@:5: env.GANGER_X: this variable is set by ganger itself\n"
 	    "@:6: env.CUDA_VISIBLE_DEVICES: this variable is set by ganger "
 	    "itself\n" },
 	{ "[handler a]\nkind = command\ncommand = true\nbatch_size = 257\n"
-	  "user = no-such-user-x\n",
+	    "user = no-such-user-x\n",
 	    "@:4: batch_size: 257 is out of range, 1 to 256\n"
 	    "@:5: user: no user \"no-such-user-x\"\n" },
 	{ "[handler a]\nkind = command\ncommand = true\ntypes = x, y\n"
-	  "[handler b]\nkind = command\ncommand = true\ntypes = y\n",
+	    "[handler b]\nkind = command\ncommand = true\ntypes = y\n",
 	    "@:8: types: \"y\" is served by [handler a] too, in [pool "
 	    "default]\n" },
 
 	/* pools */
 	{ "[pool p]\nhandlers = a, b a\n[handler a]\nkind = command\n"
-	  "command = true\n",
+	    "command = true\n",
 	    "@:2: handlers: \"a\" is given twice\n"
 	    "@:2: handlers: no [handler b]\n" },
 	{ "[pool p]\nslots = 0\ncpus = 0-\n",
@@ -230,8 +220,7 @@ START_TEST(t_long_lines_keep_their_number)
 	memcpy(text, "[log]\n;", 7);
 	memset(text + 7, 'x', n);
 	strcpy(text + 7 + n, "\nlevel = nope");
-	rig_bad(text, strlen(text),
-	    "@:3: level: \"nope\" is not bug, error, "
+	rig_bad(text, strlen(text), "@:3: level: \"nope\" is not bug, error, "
 	    "warn, info, debug or trace\n");
 	free(text);
 }
@@ -263,8 +252,7 @@ START_TEST(t_too_many_cpus_are_refused)
 
 	(void)rig_file("t.ini", text, strlen(text), 0600);
 	ck_assert_int_eq(rig_load_file(rig.file), -ERR_CONFIG);
-	ck_assert_ptr_nonnull(strstr(rig_problems(),
-	    "t.ini:2: cpus: 4095 is "
+	ck_assert_ptr_nonnull(strstr(rig_problems(), "t.ini:2: cpus: 4095 is "
 	    "more than the CPUs that may be used here, "));
 }
 END_TEST
@@ -275,8 +263,8 @@ START_TEST(t_absent_file_and_folder_are_problems)
 	ck_assert_str_eq(rig_problems(),
 	    "/nowhere/t.ini: could not read: No such file or directory\n");
 	ck_assert_int_eq(rig_load_file("/"), -ERR_CONFIG);
-	ck_assert_str_eq(
-	    rig_problems(), "/: could not read: not a regular file\n");
+	ck_assert_str_eq(rig_problems(),
+	    "/: could not read: not a regular file\n");
 	ck_assert_uint_eq(rig.problems.count, 1);
 }
 END_TEST
@@ -325,8 +313,7 @@ END_TEST
 
 START_TEST(t_only_root_may_change_the_user)
 {
-	static const char text[] =
-	    "[supervisor]\nuser = root\n"
+	static const char text[] = "[supervisor]\nuser = root\n"
 	    "[handler a]\nkind = command\ncommand = true\nuser = root\n";
 
 	if (geteuid() == 0) {
@@ -334,8 +321,7 @@ START_TEST(t_only_root_may_change_the_user)
 		ck_assert(rig.c->handlers[0].has_user);
 		return;
 	}
-	rig_bad(text, sizeof(text) - 1,
-	    "@:2: user: only root can change it\n"
+	rig_bad(text, sizeof(text) - 1, "@:2: user: only root can change it\n"
 	    "@:6: user: only root can change it\n");
 }
 END_TEST
@@ -347,8 +333,8 @@ main(void)
 	TCase *tc = tcase_create("bad");
 
 	tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
-	tcase_add_loop_test(
-	    tc, t_every_problem_is_named_with_its_line, 0, NELEM(bad));
+	tcase_add_loop_test(tc, t_every_problem_is_named_with_its_line, 0,
+	    NELEM(bad));
 	tcase_add_test(tc, t_long_lines_keep_their_number);
 	tcase_add_test(tc, t_nul_byte_is_a_problem_of_its_line);
 	tcase_add_test(tc, t_too_large_a_file_is_refused);

@@ -10,8 +10,7 @@
 #include "conf/table.h"
 #include "tests/unit/conf_rig.h"
 
-static const char rich[] =
-    "[supervisor]\nworker_id = w\nrun_dir = run\n"
+static const char rich[] = "[supervisor]\nworker_id = w\nrun_dir = run\n"
     "retry_backoff = 1500ms\nlane_weights = 9:3:1\nmax_job_size = 3K\n"
     "[redis]\nurl = unix:///r.sock?db=3\npassword_file = pw\n"
     "[http]\nlisten = 0.0.0.0:80\ntoken_file = token\n"
@@ -73,8 +72,8 @@ START_TEST(t_secrets_are_not_dumped)
 	(void)rig_good("[redis]\nurl = redis://u:url-secret@h\n");
 	text = rig_dump();
 	ck_assert_ptr_null(strstr(text, "-secret"));
-	ck_assert_ptr_nonnull(
-	    strstr(text, "\nurl = redis://u:(set)@h:6379/0\n"));
+	ck_assert_ptr_nonnull(strstr(text,
+	    "\nurl = redis://u:(set)@h:6379/0\n"));
 	free(text);
 }
 END_TEST
@@ -85,8 +84,7 @@ START_TEST(t_default_pool_is_told_as_a_comment)
 
 	(void)rig_good("[supervisor]\nworker_id = w\n");
 	text = rig_dump();
-	ck_assert_ptr_nonnull(strstr(text,
-	    "\n; no [pool NAME] is given: one "
+	ck_assert_ptr_nonnull(strstr(text, "\n; no [pool NAME] is given: one "
 	    "pool of 2 slots on CPUs takes\n;   ai:training:queue\n"
 	    ";   ai:inference:queue\n;   ai:cpu:queue\n"
 	    ";   ai:worker:w:queue\n"));
@@ -100,7 +98,8 @@ collect(void *priv, const struct conf_change *x)
 {
 	(void)buf_printf(priv, "%s %s %s %s %s>%s\n", x->section_name, x->name,
 	    x->key == NULL ? "-" : x->key, conf_class_name(x->class),
-	    x->from == NULL ? "none" : x->from, x->to == NULL ? "none" : x->to);
+	    x->from == NULL ? "none" : x->from, x->to == NULL ? "none" :
+	    x->to);
 }
 
 /* The changes from one text to another, as lines. */
@@ -128,7 +127,7 @@ START_TEST(t_diff_names_keys_and_classes)
 {
 	check_diff("", "; nothing\n", "");
 	check_diff("[supervisor]\nkill_grace = 1s\nworker_id = w\n"
-		   "[redis]\ncommand_timeout = 1s\n[log]\nlevel = warn\n",
+	    "[redis]\ncommand_timeout = 1s\n[log]\nlevel = warn\n",
 	    "[supervisor]\nkill_grace = 1000ms\nworker_id = v\n"
 	    "max_concurrent_jobs = auto\n[redis]\ncommand_timeout = 3s\n"
 	    "[pool default]\nqueues = a\nslots = 2\n",
@@ -144,7 +143,7 @@ END_TEST
 START_TEST(t_diff_sees_sections_come_and_go)
 {
 	check_diff("[pool a]\nslots = 1\n[pool b]\nslots = 1\n"
-		   "[handler h]\nkind = command\ncommand = true\nenv.X = 1\n",
+	    "[handler h]\nkind = command\ncommand = true\nenv.X = 1\n",
 	    "[pool b]\nslots = 2\n[pool c]\nslots = 1\n"
 	    "[handler h]\nkind = runner\ncommand = true\nenv.X = 2\n"
 	    "[schedule s]\ncron = * * * * *\nqueue = q\njob = {}\n",
@@ -173,8 +172,8 @@ START_TEST(t_diff_sees_new_secrets_without_telling_them)
 	buf_init(&b, 1u << 16);
 	ck_assert_uint_eq(conf_diff(first, rig.c, collect, &b), 2);
 	line = str_fmt("redis  password_file RESTART %s/pw>%s/pw\n"
-		       "http  token_file LIVE %s/token>%s/token\n",
-	    rig.dir, rig.dir, rig.dir, rig.dir);
+	    "http  token_file LIVE %s/token>%s/token\n", rig.dir, rig.dir,
+	    rig.dir, rig.dir);
 	ck_assert_str_eq(buf_cstr(&b), line);
 	free(line);
 	buf_fini(&b);

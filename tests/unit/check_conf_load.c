@@ -69,21 +69,20 @@ END_TEST
 START_TEST(t_log_levels_are_in_the_logs_order)
 {
 #define X(id, name, prio) \
-	ck_assert_int_eq( \
-	    rig_good("[log]\nlevel = " name "\n")->log.level, LOG_L_##id);
+	ck_assert_int_eq(rig_good("[log]\nlevel = " name "\n")->log.level, \
+	    LOG_L_##id);
 	LOG_LEVELS(X)
 #undef X
-	ck_assert_int_eq(
-	    rig_good("[log]\nformat = JSON\n")->log.format, LOG_JSON);
+	ck_assert_int_eq(rig_good("[log]\nformat = JSON\n")->log.format,
+	    LOG_JSON);
 }
 END_TEST
 
 START_TEST(t_comments_spaces_and_line_ends_are_as_documented)
 {
-	const struct conf *c =
-	    rig_good("\xef\xbb\xbf; a\r\n#b\r\n"
-		     "  [ log ] ; c\r\n\tlevel=debug\t; d\r\n"
-		     "target = /x;y#z\r\n[http]\nlisten = ; nothing\n[redis]");
+	const struct conf *c = rig_good("\xef\xbb\xbf; a\r\n#b\r\n"
+	    "  [ log ] ; c\r\n\tlevel=debug\t; d\r\n"
+	    "target = /x;y#z\r\n[http]\nlisten = ; nothing\n[redis]");
 
 	ck_assert_int_eq(c->log.level, LOG_L_DEBUG);
 	ck_assert_str_eq(c->log.target, "/x;y#z");
@@ -104,7 +103,8 @@ START_TEST(t_folders_of_root_and_of_ordinary_users)
 		ck_assert_str_eq(s->state_dir, "/var/lib/ganger");
 		return;
 	}
-	(void)snprintf(run, sizeof(run), "/tmp/ganger-%u", (unsigned)geteuid());
+	(void)snprintf(run, sizeof(run), "/tmp/ganger-%u",
+	    (unsigned)geteuid());
 	ck_assert_str_eq(s->run_dir, run);
 	ck_assert_str_eq(s->state_dir, "/test-home/.local/state/ganger");
 	rig_env("XDG_RUNTIME_DIR=/run/user/1");
@@ -119,21 +119,20 @@ END_TEST
 
 START_TEST(t_relative_paths_start_at_the_files_folder)
 {
-	const struct conf *c =
-	    rig_good("[supervisor]\nrun_dir = run\n"
-		     "state_dir = ./state\n[log]\ntarget = log/g.log\n");
+	const struct conf *c = rig_good("[supervisor]\nrun_dir = run\n"
+	    "state_dir = ./state\n[log]\ntarget = log/g.log\n");
 	char expected[400];
 
-	(void)snprintf(
-	    expected, sizeof(expected), "%s/run/gangerd.pid", rig.dir);
+	(void)snprintf(expected, sizeof(expected), "%s/run/gangerd.pid",
+	    rig.dir);
 	ck_assert_str_eq(c->supervisor.pidfile, expected);
-	(void)snprintf(
-	    expected, sizeof(expected), "%s/./state/models", rig.dir);
+	(void)snprintf(expected, sizeof(expected), "%s/./state/models",
+	    rig.dir);
 	ck_assert_str_eq(c->models.dir, expected);
 	(void)snprintf(expected, sizeof(expected), "%s/log/g.log", rig.dir);
 	ck_assert_str_eq(c->log.target, expected);
-	ck_assert_str_eq(
-	    rig_good("[log]\ntarget = syslog\n")->log.target, "syslog");
+	ck_assert_str_eq(rig_good("[log]\ntarget = syslog\n")->log.target,
+	    "syslog");
 }
 END_TEST
 
@@ -145,15 +144,13 @@ START_TEST(t_worker_id_is_stable_and_differs_by_pidfile)
 	ck_assert(str_id_ok(slice_of(first)));
 	ck_assert_uint_eq(strlen(strrchr(first, '-')), 7);
 	ck_assert_str_eq(rig_good("")->supervisor.worker_id, first);
-	other = xstrdup(
-	    rig_good("[supervisor]\nrun_dir = /r\n")->supervisor.worker_id);
+	other = xstrdup(rig_good("[supervisor]\nrun_dir = /r\n")
+	    ->supervisor.worker_id);
 	ck_assert_str_ne(other, first);
 	ck_assert_str_eq(rig_good("[supervisor]\npidfile = /r/gangerd.pid\n")
-			     ->supervisor.worker_id,
-	    other);
-	ck_assert_str_eq(
-	    rig_good("[supervisor]\nworker_id = w:1\n")->direct_queue,
-	    "ai:worker:w:1:queue");
+	    ->supervisor.worker_id, other);
+	ck_assert_str_eq(rig_good("[supervisor]\nworker_id = w:1\n")
+	    ->direct_queue, "ai:worker:w:1:queue");
 	free(first);
 	free(other);
 }
@@ -167,15 +164,13 @@ START_TEST(t_pidfile_of_the_command_line_wins)
 
 	by_file = xstrdup(rig_good(text)->supervisor.worker_id);
 	conf_free(&rig.c);
-	ck_assert_int_eq(
-	    conf_load_pidfile(rig.file, "/x.pid", env, &rig.c, &rig.problems),
-	    0);
+	ck_assert_int_eq(conf_load_pidfile(rig.file, "/x.pid", env, &rig.c,
+	    &rig.problems), 0);
 	ck_assert_str_eq(rig.c->supervisor.pidfile, "/x.pid");
 	ck_assert_str_ne(rig.c->supervisor.worker_id, by_file);
 	conf_free(&rig.c);
-	ck_assert_int_eq(
-	    conf_load_pidfile(rig.file, "x.pid", env, &rig.c, &rig.problems),
-	    0);
+	ck_assert_int_eq(conf_load_pidfile(rig.file, "x.pid", env, &rig.c,
+	    &rig.problems), 0);
 	ck_assert_ptr_nonnull(getcwd(cwd, sizeof(cwd)));
 	bare = rig.c->supervisor.pidfile;
 	ck_assert_int_eq(strncmp(bare, cwd, strlen(cwd)), 0);
@@ -186,8 +181,7 @@ END_TEST
 
 START_TEST(t_environment_wins_over_the_file)
 {
-	static const char text[] =
-	    "[supervisor]\nmax_concurrent_jobs = 5\n"
+	static const char text[] = "[supervisor]\nmax_concurrent_jobs = 5\n"
 	    "use_gpu = no\ngpu_device = 7\njob_timeout = 5s\n"
 	    "worker_id = file\n[redis]\nurl = redis://file/1\n";
 	const struct conf *c = rig_good(text);
@@ -267,13 +261,11 @@ START_TEST(t_default_pool_takes_the_default_queues)
 	ck_assert_int_eq(p->line, 0);
 	ck_assert_uint_eq(p->nslots, 2);
 	ck_assert_uint_eq(p->ndevices, 0);
-	check_list(p->queues,
-	    "ai:training:queue ai:inference:queue "
+	check_list(p->queues, "ai:training:queue ai:inference:queue "
 	    "ai:cpu:queue ai:worker:w:queue");
 	rig_env("USE_GPU=1");
 	p = rig_good("[redis]\nprefix = x\n")->pools;
-	check_list(p->queues,
-	    "x:training:queue x:inference:queue x:gpu:queue "
+	check_list(p->queues, "x:training:queue x:inference:queue x:gpu:queue "
 	    "x:cpu:queue x:worker:w:queue");
 	check_list(p->devices, "0");
 	ck_assert_uint_eq(p->nslots, 2);
@@ -287,13 +279,11 @@ END_TEST
 
 START_TEST(t_pools_count_their_slots)
 {
-	const struct conf_pool *p =
-	    rig_good("[supervisor]\nworker_id = w\n"
-		     "[pool a]\nslots = 4\nqueues = q1, q2\n[pool b]\n"
-		     "devices = 0,1 GPU-12345678-9,3\nslots_per_device = 2\n"
-		     "devices_per_slot = 2\nnice = -5\nmemory_limit = 2G\n"
-		     "[pool c]\ndevices = all\nqueues = ai:worker:w:queue q3\n")
-		->pools;
+	const struct conf_pool *p = rig_good("[supervisor]\nworker_id = w\n"
+	    "[pool a]\nslots = 4\nqueues = q1, q2\n[pool b]\n"
+	    "devices = 0,1 GPU-12345678-9,3\nslots_per_device = 2\n"
+	    "devices_per_slot = 2\nnice = -5\nmemory_limit = 2G\n"
+	    "[pool c]\ndevices = all\nqueues = ai:worker:w:queue q3\n")->pools;
 
 	ck_assert_uint_eq(rig.c->npools, 3);
 	ck_assert_str_eq(p[0].name, "a");
@@ -304,8 +294,7 @@ START_TEST(t_pools_count_their_slots)
 	ck_assert_uint_eq(p[1].ndevices, 4);
 	ck_assert_int_eq(p[1].nice, -5);
 	ck_assert_uint_eq(p[1].memory_limit, UINT64_C(2) << 30);
-	check_list(p[1].queues,
-	    "ai:training:queue ai:inference:queue "
+	check_list(p[1].queues, "ai:training:queue ai:inference:queue "
 	    "ai:gpu:queue ai:cpu:queue ai:worker:w:queue");
 	ck_assert(p[2].all_devices);
 	ck_assert_uint_eq(p[2].nslots, 0);
@@ -316,8 +305,7 @@ END_TEST
 START_TEST(t_auto_follows_the_contracts_tables)
 {
 	static const unsigned cpu[][2] = { { 1, 1 }, { 2, 1 }, { 3, 1 },
-		{ 4, 2 }, { 7, 2 }, { 8, 4 }, { 15, 4 }, { 16, 8 },
-		{ 512, 8 } };
+	    { 4, 2 }, { 7, 2 }, { 8, 4 }, { 15, 4 }, { 16, 8 }, { 512, 8 } };
 	const uint64_t gb = 1000000000;
 	unsigned i;
 
@@ -357,8 +345,7 @@ END_TEST
 
 START_TEST(t_secrets_are_first_lines_and_the_url_wins)
 {
-	static const char text[] =
-	    "[redis]\nusername = u\n"
+	static const char text[] = "[redis]\nusername = u\n"
 	    "password_file = pw\n[http]\nlisten = 0.0.0.0:0\n"
 	    "token_file = token\n";
 	const struct conf *c;
@@ -387,14 +374,13 @@ START_TEST(t_listen_knows_loopback)
 	ck_assert_str_eq(rig.c->http.host, "::1");
 	ck_assert_uint_eq(rig.c->http.port, 65535);
 	ck_assert(!rig_good("[http]\nlisten = [::]:1\nopen_read = yes\n")
-		       ->http.loopback);
+	    ->http.loopback);
 }
 END_TEST
 
 START_TEST(t_commands_are_words_with_their_program_found)
 {
-	static const char text[] =
-	    "[handler a]\nkind = command\n"
+	static const char text[] = "[handler a]\nkind = command\n"
 	    "command = sh -c 'exit $X' \"a b\" c\\ d\n"
 	    "types = training, fine-tune\nenv.X = 1 2\nenv.EMPTY =\n"
 	    "[handler b]\nkind = runner\ncommand = ./prog\n"
@@ -429,8 +415,8 @@ START_TEST(t_selftest_needs_no_keys)
 	char variable[250], path[300];
 
 	(void)strcpy(path, rig_file("selftest.so", "", 0, 0644));
-	(void)snprintf(
-	    variable, sizeof(variable), "GANGER_PLUGIN_DIR=%s", rig.dir);
+	(void)snprintf(variable, sizeof(variable), "GANGER_PLUGIN_DIR=%s",
+	    rig.dir);
 	rig_env(variable);
 	h = rig_good("[handler selftest]\n")->handlers;
 	ck_assert_int_eq(h->kind, CONF_PLUGIN);
@@ -438,7 +424,7 @@ START_TEST(t_selftest_needs_no_keys)
 	check_list(h->types, "selftest");
 	ck_assert_ptr_null(h->argv);
 	h = rig_good("[handler x]\nkind = plugin\npath = selftest.so\n")
-		->handlers;
+	    ->handlers;
 	ck_assert_str_eq(h->path, path);
 	check_list(h->types, "");
 }
@@ -448,22 +434,20 @@ START_TEST(t_selftest_must_exist)
 {
 	char variable[250];
 
-	(void)snprintf(
-	    variable, sizeof(variable), "GANGER_PLUGIN_DIR=%s", rig.dir);
+	(void)snprintf(variable, sizeof(variable), "GANGER_PLUGIN_DIR=%s",
+	    rig.dir);
 	rig_env(variable);
-	rig_bad("[handler selftest]\n", 19,
-	    "@:1: path: %/selftest.so: No "
+	rig_bad("[handler selftest]\n", 19, "@:1: path: %/selftest.so: No "
 	    "such file or directory\n");
 }
 END_TEST
 
 START_TEST(t_timeouts_are_capped)
 {
-	const struct conf *c =
-	    rig_good("[supervisor]\nmax_job_timeout = 5s\n"
-		     "[handler a]\nkind = command\ncommand = true\n"
-		     "job_timeout = 6s\n[handler b]\nkind = command\n"
-		     "command = true\njob_timeout = 4s\n");
+	const struct conf *c = rig_good("[supervisor]\nmax_job_timeout = 5s\n"
+	    "[handler a]\nkind = command\ncommand = true\n"
+	    "job_timeout = 6s\n[handler b]\nkind = command\n"
+	    "command = true\njob_timeout = 4s\n");
 
 	ck_assert_int_eq(c->supervisor.job_timeout, 5 * DUR_S);
 	ck_assert_int_eq(c->handlers[0].job_timeout, 5 * DUR_S);
@@ -475,8 +459,7 @@ END_TEST
 
 START_TEST(t_one_type_may_have_a_handler_in_each_pool)
 {
-	(void)rig_good(
-	    "[handler a]\nkind = command\ncommand = true\n"
+	(void)rig_good("[handler a]\nkind = command\ncommand = true\n"
 	    "types = x\n[handler b]\nkind = command\ncommand = true\n"
 	    "types = x\n[pool p]\nhandlers = a\n[pool q]\nhandlers = b\n");
 	check_list(rig.c->pools[1].handlers, "b");
@@ -485,11 +468,9 @@ END_TEST
 
 START_TEST(t_schedules_are_kept_as_text)
 {
-	const struct conf_schedule *s =
-	    rig_good("[schedule nightly]\n"
-		     "cron = 0 3 * * *\nqueue = ai:cpu:queue\n"
-		     "job = {\"type\": \"x\", \"input\": [1, 2]}\n")
-		->schedules;
+	const struct conf_schedule *s = rig_good("[schedule nightly]\n"
+	    "cron = 0 3 * * *\nqueue = ai:cpu:queue\n"
+	    "job = {\"type\": \"x\", \"input\": [1, 2]}\n")->schedules;
 
 	ck_assert_uint_eq(rig.c->nschedules, 1);
 	ck_assert_str_eq(s->name, "nightly");

@@ -22,10 +22,10 @@
 
 struct rig {
 	char dir[200];
-	char file[220]; /* dir/t.ini */
-	const char *env[16]; /* NULL-terminated; borrows */
+	char file[220];               /* dir/t.ini */
+	const char *env[16];          /* NULL-terminated; borrows */
 	unsigned nenv;
-	struct conf *c; /* of the last load, or NULL */
+	struct conf *c;               /* of the last load, or NULL */
 	struct conf_problems problems;
 };
 
