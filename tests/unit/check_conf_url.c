@@ -9,9 +9,8 @@
 #include "base/obj.h"
 #include "tests/check_run.h"
 
-static const char long_socket[] =
-    "unix:/123456789/123456789/123456789/123456789/123456789"
-    "/123456789/123456789/123456789/123456789/123456789/1234567";
+#define SOCKET_108 "unix:/123456789/123456789/123456789/123456789/123456789" \
+	"/123456789/123456789/123456789/123456789/123456789/1234567"
 
 static const struct good {
 	const char *text;
@@ -61,7 +60,7 @@ static const char *const bad[] = {
 	"redis://u:%4@h", "redis://u:%00@h", "redis://u:p@", "http://h:1/0",
 	"unix:", "unix:r.sock", "unix://r.sock", "unix:/r?", "unix:/r?db=",
 	"unix:/r?db=x", "unix:/r?db=1&x=2", "unix:/r?password=x",
-	"unix:/r%00s", long_socket, " redis://h", "redis://h\n",
+	"unix:/r%00s", SOCKET_108, " redis://h", "redis://h\n",
 };
 
 static void
