@@ -345,8 +345,9 @@ resolve(struct load *ld)
 	resolve_schedules(ld);
 }
 
-char *
-load_folder(const char *path)
+/* The absolute folder of path, or the current one. */
+static char *
+folder_of(const char *path)
 {
 	const char *slash = path == NULL ? NULL : strrchr(path, '/');
 	char cwd[4096];
@@ -362,16 +363,16 @@ load_folder(const char *path)
 }
 
 int
-conf_load_pidfile(const char *path, const char *pidfile, char *const *env,
-    struct conf **cfp, struct conf_problems *problems)
+conf_load(const char *path, char *const *env, struct conf **cfp,
+    struct conf_problems *problems)
 {
-	struct load ld = { .path = path, .pidfile = pidfile, .env = env };
+	struct load ld = { .path = path, .env = env };
 	int r = 0;
 
 	*cfp = NULL;
 	ini_init(&ld.ini);
 	problem_init(&ld.problems);
-	ld.dir = load_folder(path);
+	ld.dir = folder_of(path);
 	ld.c = new_conf(path);
 	if (path != NULL)
 		apply_file(&ld);
@@ -390,13 +391,6 @@ conf_load_pidfile(const char *path, const char *pidfile, char *const *env,
 	ini_fini(&ld.ini);
 	free(ld.dir);
 	return (r);
-}
-
-int
-conf_load(const char *path, char *const *env, struct conf **cfp,
-    struct conf_problems *problems)
-{
-	return (conf_load_pidfile(path, NULL, env, cfp, problems));
 }
 
 static void

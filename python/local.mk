@@ -10,7 +10,12 @@ dist_gangerpy_DATA = \
 	python/ganger/runner.py
 TESTS += python/tests/check_python.sh
 EXTRA_DIST += \
-	python/README.md python/pyproject.toml python/tests/check_python.sh \
-	python/tests/fake_child.py python/tests/private_redis.py \
-	python/tests/test_checkpoint.py python/tests/test_client.py \
+	python/README.md python/pyproject.toml \
+	python/examples/digits/demo.py python/examples/digits/digits.py \
+	python/examples/digits/infer.py python/examples/digits/instance.py \
+	python/examples/digits/settings.py python/examples/digits/show.py \
+	python/examples/digits/train.py \
+	python/tests/check_python.sh python/tests/fake_child.py \
+	python/tests/private_redis.py python/tests/test_checkpoint.py \
+	python/tests/test_client.py python/tests/test_digits.py \
 	python/tests/test_process.py python/tests/test_runner.py

@@ -19,7 +19,7 @@ import msgpack
 
 from ganger.runner import Runner
 
-DEADLINE = 20.0  # seconds
+DEADLINE = 60.0  # seconds
 PYTHON_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 

@@ -8,8 +8,12 @@ import subprocess
 import tempfile
 import time
 
-SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
-DEADLINE = 20.0  # seconds
+SERVER = (
+    os.environ.get("REDIS_SERVER")
+    or shutil.which("redis-server")
+    or shutil.which("valkey-server")
+)
+DEADLINE = 60.0  # seconds
 
 
 class PrivateRedis:
