@@ -9,21 +9,28 @@
 --      lane is 0 high, 1 normal, 2 low, in the order in which jobs were taken.
 --      The i-th job's lease is the field "<token>:<i>".
 --
+-- The ZADD comes first, and with XX changes nothing new: a server that is out
+-- of memory refuses it before any job has left its list. A lane that is no
+-- list counts as empty while the others have jobs; where the leases' key is no
+-- hash, the jobs go back to where they were.
+--
 -- A lane that has less than its turns gives them to the others, high first.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local lists = { KEYS[2], KEYS[1], KEYS[3] }
 local quota = { tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]) }
 local out, fields, got = { now, 0 }, {}, 0
+redis.call('ZADD', KEYS[5], 'XX', now + ARGV[3], ARGV[2])
 local want = quota[1] + quota[2] + quota[3]
-local dry = {}
+local dry, refused = {}, nil
 
 local function take(lane, n)
 	if n < 1 or dry[lane] then
 		return
 	end
-	local jobs = redis.call('RPOP', lists[lane], n)
-	if not jobs then
+	local jobs = redis.pcall('RPOP', lists[lane], n)
+	if not jobs or jobs.err then
+		refused = refused or jobs or nil
 		dry[lane] = true
 		return
 	end
@@ -45,9 +52,20 @@ end
 for lane = 1, 3 do
 	take(lane, want - got)
 end
-if got > 0 then
-	redis.call('HSET', KEYS[4], unpack(fields))
-	redis.call('ZADD', KEYS[5], now + ARGV[3], ARGV[2])
-	out[2] = redis.call('EXISTS', KEYS[6])
+if got == 0 then
+	return refused or out
 end
+-- unpack has a limit of some thousands
+for i = 1, 2 * got, 4000 do
+	local set = redis.pcall('HSET', KEYS[4],
+		unpack(fields, i, math.min(i + 3999, 2 * got)))
+	if type(set) == 'table' and set.err then
+		for k = got, 1, -1 do
+			redis.call('RPUSH', lists[out[2 * k + 1] + 1], out[2 * k + 2])
+		end
+		return set
+	end
+end
+redis.call('ZADD', KEYS[5], now + ARGV[3], ARGV[2])
+out[2] = redis.call('EXISTS', KEYS[6])
 return out

@@ -1,7 +1,7 @@
 -- reap: take over leases whose worker let them run out, as leases of ours.
 --
 -- KEYS 1 {Q}:leases  2 {Q}:leased:<me>  3 {Q}:history
--- ARGV 1 me  2 token  3 lease ms  4 at most how many jobs
+-- ARGV 1 me  2 token ("<run>-<number>")  3 lease ms  4 at most how many jobs
 --      5 prefix of leases ("{Q}:leased:")
 --      6 a worker whose leases are taken whatever their end ('' = none): at
 --        start this is our own id, for what a former run of it left
@@ -9,6 +9,7 @@
 --      job's lease is now the field "<token>:<i>" of ours.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local run = string.match(ARGV[2], '^[^-]*-') or ARGV[2]
 local out, n, max = { now, 0 }, 0, tonumber(ARGV[4])
 
 local function take(worker)
@@ -18,12 +19,12 @@ local function take(worker)
 		if n >= max then
 			return
 		end
-		-- never what this very call, or an earlier one of this run, took
-		if worker ~= ARGV[1] or string.sub(keys[i], 1, #ARGV[2]) ~= ARGV[2] then
+		-- never what this run itself holds
+		if worker ~= ARGV[1] or string.sub(keys[i], 1, #run) ~= run then
 			local job = redis.call('HGET', key, keys[i])
-			redis.call('HDEL', key, keys[i])
 			n = n + 1
 			redis.call('HSET', KEYS[2], ARGV[2] .. ':' .. n, job)
+			redis.call('HDEL', key, keys[i])
 			out[2 * n + 1] = worker
 			out[2 * n + 2] = job
 		end

@@ -11,14 +11,14 @@
 --      11 payload ('' = as it is in the lease)
 -- Answer 1, or 0 if the lease is not ours any more (nothing was changed).
 --
--- A delayed member is "<lane>:<lease field>:<payload>": the field makes equal
--- payloads different members.
+-- The push comes first: a server out of memory refuses it before anything has
+-- changed. A delayed member is "<lane>:<lease field>:<payload>": the field
+-- makes equal payloads different members.
 local payload = redis.call('HGET', KEYS[1], ARGV[1])
 if not payload then
 	redis.call('HINCRBY', KEYS[5], 'stale', 1)
 	return 0
 end
-redis.call('HDEL', KEYS[1], ARGV[1])
 if ARGV[11] ~= '' then
 	payload = ARGV[11]
 end
@@ -29,6 +29,7 @@ elseif ARGV[5] == 'back' then
 else
 	redis.call('ZADD', KEYS[2], ARGV[5], ARGV[6] .. ':' .. ARGV[1] .. ':' .. payload)
 end
+redis.call('HDEL', KEYS[1], ARGV[1])
 if ARGV[2] ~= '' then
 	if ARGV[3] ~= '' then
 		if ARGV[4] == '0' then

@@ -3,9 +3,23 @@
 --
 -- KEYS 1 Q  2 {Q}:high  3 {Q}:low
 -- ARGV 1 how many of the next jobs to look at  2 largest payload to look into
--- Answer how many moved. A payload that is larger, or that hides its priority
---      behind escapes, is moved when it is claimed instead.
-local jobs = redis.call('LRANGE', KEYS[1], -tonumber(ARGV[1]), -1)
+-- Answer how many moved.
+--
+-- Looks at no more than 4 MiB in all. A payload that is larger than the
+-- limit, or that hides its priority behind escapes, is moved when it is
+-- claimed instead. Where a lane is no list, its jobs stay.
+local jobs, bytes = {}, 0
+for i = 1, tonumber(ARGV[1]) do
+	local job = redis.call('LINDEX', KEYS[1], -i)
+	if not job then
+		break
+	end
+	jobs[i] = job
+	bytes = bytes + #job
+	if bytes > 4194304 then
+		break
+	end
+end
 local keep, moved = {}, 0
 local lists = { high = KEYS[2], low = KEYS[3] }
 
@@ -21,10 +35,10 @@ local function lane_of(job)
 	return ok and type(value) == 'table' and lists[value.priority] or nil
 end
 
-for i = #jobs, 1, -1 do
+for i = 1, #jobs do
 	local list = lane_of(jobs[i])
-	if list then
-		redis.call('LPUSH', list, jobs[i])
+	local pushed = list and redis.pcall('LPUSH', list, jobs[i])
+	if type(pushed) == 'number' then
 		moved = moved + 1
 	else
 		keep[#keep + 1] = jobs[i]
