@@ -114,6 +114,8 @@ struct ganger_host {
 
 /* flags of a plugin */
 #define GANGER_PLUGIN_NO_MODELS 1u /* ignores `model`; the store is not asked */
+#define GANGER_PLUGIN_NO_DIRS 2u   /* writes no files: the requests' three
+				    * directories are "" and are not made */
 
 /*
  * The plugin's side. Calls that it does not need are NULL; either run or

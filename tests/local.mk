@@ -31,5 +31,6 @@ include tests/fuzz/ini.mk
 include tests/proto/local.mk
 include tests/cli/local.mk
 include tests/lua/local.mk
+include tests/child/local.mk
 include tests/python/local.mk
 include tests/system/local.mk

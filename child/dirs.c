@@ -1,0 +1,114 @@
+/* Making and removing a job's directories. */
+#include "config.h"
+
+#include "child/dirs.h"
+
+#include <sys/stat.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "child/child.h"
+#include "child/spawn.h"
+
+static int
+give_to(const char *path, const struct spawn_user *user)
+{
+
+	if (user != NULL && chown(path, user->uid, user->gid) != 0)
+		return (-ERR_SYSTEM);
+	return (0);
+}
+
+/* The folder above is there but for the first job of a fresh state_dir. */
+static int
+make_kept(const char *path, const struct spawn_user *user)
+{
+	int r;
+
+	if (mkdir(path, 0755) != 0) {
+		if (errno == EEXIST)
+			return (give_to(path, user));
+		if ((r = dir_make(path, 0755)) != 0)
+			return (r);
+	}
+	return (give_to(path, user));
+}
+
+static int
+complain(struct buf *why, const char *path)
+{
+
+	buf_printf(why, "could not make %s: %s", path, strerror(errno));
+	return (-ERR_SYSTEM);
+}
+
+char *
+dirs_kept_path(const char *state_dir, const char *kind, struct slice id)
+{
+
+	return (str_fmt("%s/%s/%s%.*s", state_dir, kind,
+	    id.n > 0 && id.p[0] == '.' ? "%" : "", (int)id.n, id.p));
+}
+
+int
+dirs_private(const struct start *s, const struct spawn_user *user,
+    char **pathp, struct buf *why)
+{
+	char *path;
+
+	path = str_fmt("%s/s%u.XXXXXX", s->work_dir, (unsigned)s->slot);
+	if (mkdtemp(path) == NULL) {
+		complain(why, path);
+		free(path);
+		return (-ERR_SYSTEM);
+	}
+	if (give_to(path, user) != 0) {
+		complain(why, path);
+		rmdir(path);
+		free(path);
+		return (-ERR_SYSTEM);
+	}
+	*pathp = path;
+	return (0);
+}
+
+int
+dirs_make(const struct start *s, struct slice id,
+    const struct spawn_user *user, struct dirs *d, struct buf *why)
+{
+	int r;
+
+	d->output = dirs_kept_path(s->state_dir, "outputs", id);
+	d->checkpoint = dirs_kept_path(s->state_dir, "checkpoints", id);
+	if (make_kept(d->output, user) != 0)
+		r = complain(why, d->output);
+	else if (make_kept(d->checkpoint, user) != 0)
+		r = complain(why, d->checkpoint);
+	else
+		r = dirs_private(s, user, &d->work, why);
+	if (r != 0)
+		dirs_drop(d);
+	return (r);
+}
+
+void
+dirs_drop(struct dirs *d)
+{
+
+	if (d->work != NULL && dir_remove(d->work) != 0)
+		child_say("could not remove %s: %s", d->work, strerror(errno));
+	if (d->output != NULL)
+		rmdir(d->output);       /* only if empty */
+	if (d->checkpoint != NULL)
+		rmdir(d->checkpoint);
+	free(d->work);
+	free(d->output);
+	free(d->checkpoint);
+	memset(d, 0, sizeof(*d));
+}

@@ -1,0 +1,40 @@
+/*
+ * The directories of a job: a private one that goes with it, and its output
+ * and checkpoint folders, which the supervisor removes when the job is final.
+ */
+#ifndef CHILD_DIRS_H
+#define CHILD_DIRS_H
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+struct start;
+struct spawn_user;
+
+struct dirs {
+	char *work;        /* owns; NULL: not made */
+	char *output;      /* owns */
+	char *checkpoint;  /* owns */
+};
+
+/*
+ * Makes the three; user (may be NULL) becomes their owner. 0, or -ERR_SYSTEM
+ * with a line in why and nothing left behind but the kept folders.
+ */
+int dirs_make(const struct start *s, struct slice id,
+    const struct spawn_user *user, struct dirs *d, struct buf *why);
+
+/* Makes only a private directory below work_dir; gives its path in *pathp. */
+int dirs_private(const struct start *s, const struct spawn_user *user,
+    char **pathp, struct buf *why);
+
+/* Removes the private directory, and the kept ones where they are empty. */
+void dirs_drop(struct dirs *d);
+
+/*
+ * state_dir/kind/<id>. An id may be "." or "..", so one that begins with a
+ * point gets a '%' before it, which no id can hold. Gives the path.
+ */
+char *dirs_kept_path(const char *state_dir, const char *kind, struct slice id);
+
+#endif

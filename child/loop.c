@@ -1,0 +1,328 @@
+/*
+ * One turn: poll, the callbacks of what is ready, all frames that have come,
+ * then as many steps of the credit as can go on at once.
+ *
+ *   IDLE --DO--> RUNNING --ended--> CLEANING --clean--> next step or IDLE
+ *                                      |  5 s
+ *                                      v
+ *                                    STUCK --clean--> next step or IDLE
+ *
+ * A step is reported after its processes are gone. Where they would not go,
+ * the results leave without `done`, and the slot waits for it, or for the
+ * supervisor's release_timeout.
+ */
+#include "config.h"
+
+#include "child/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/obj.h"
+#include "base/xalloc.h"
+#include "child/child.h"
+#include "child/link.h"
+#include "child/report.h"
+#include "child/watchdog.h"
+
+#define STUCK_AFTER (5 * DUR_S)
+#define LOOK_AGAIN (20 * DUR_MS)
+#define LOOK_SOON (2 * DUR_MS)
+#define SOON (100 * DUR_MS)
+#define FRAMES_A_TURN 64
+
+/* 0, or the exit code with which the child has to leave. */
+typedef int frame_f(struct child *, struct frame_reader *,
+    struct link_frame **);
+
+static int
+refuse(struct child *c, const char *what, int r)
+{
+	struct buf b;
+
+	buf_init(&b, 512);
+	buf_printf(&b, "%s: %s", what, err_text(r));
+	child_say("%s", buf_cstr(&b));
+	report_bug(c, buf_cstr(&b));
+	buf_fini(&b);
+	return (CHILD_EXIT_PROTOCOL);
+}
+
+static int
+take_do(struct child *c, struct frame_reader *r, struct link_frame **frame)
+{
+	struct credit *cr;
+	int rc;
+
+	if (c->credit != NULL)
+		return (refuse(c, "a second credit", -ERR_REFUSED));
+	rc = credit_read(r, frame, c->start->max_result_size, &cr);
+	if (rc != 0)
+		return (refuse(c, "a credit", rc));
+	c->credit = cr;
+	if (cr->handler >= c->start->nhandlers)
+		return (refuse(c, "a credit's handler", -ERR_RANGE));
+	c->handler = &c->handlers[cr->handler];
+	c->from = 0;
+	c->count = 0;
+	watchdog_busy(c->watchdog);
+	return (0);
+}
+
+static int
+take_ask(struct child *c, struct frame_reader *r, struct link_frame **frame)
+{
+	uint32_t why;
+	int rc;
+
+	if ((rc = frame_read_ask(r, &why)) != 0)
+		return (refuse(c, "an ask frame", rc));
+	if (c->credit != NULL && c->handler->kind->ask != NULL &&
+	    why > ASK_NONE && why < ASK_N)
+		c->handler->kind->ask(c, c->handler, (enum ask)why);
+	return (0);
+}
+
+static int
+take_term(struct child *c, struct frame_reader *r, struct link_frame **frame)
+{
+	uint32_t sig;
+	int rc;
+
+	if ((rc = frame_read_term(r, &sig)) != 0 || sig == 0 || sig >= NSIG)
+		return (refuse(c, "a term frame", rc != 0 ? rc : -ERR_RANGE));
+	if (c->credit == NULL)
+		return (0);     /* it crossed the result */
+	if (c->handler->kind->term != NULL)
+		c->handler->kind->term(c, c->handler, (int)sig);
+	tree_signal(&c->tree, (int)sig);
+	return (0);
+}
+
+static int
+take_quit(struct child *c, struct frame_reader *r, struct link_frame **frame)
+{
+
+	c->leaving = true;
+	return (0);
+}
+
+static const struct {
+	enum frame_type type;
+	frame_f *fn;
+} frames[] = {
+	{ FRAME_DO, take_do },
+	{ FRAME_ASK, take_ask },
+	{ FRAME_TERM, take_term },
+	{ FRAME_QUIT, take_quit },
+};
+
+static int
+take_frame(struct child *c, struct link_frame **frame)
+{
+	struct frame_reader r;
+	struct frame_head head;
+	unsigned i;
+	int rc;
+
+	if ((rc = frame_open(&r, (*frame)->p, (*frame)->n, &head)) != 0)
+		return (refuse(c, "a frame", rc));
+	if (head.gen != c->start->gen)
+		return (0);     /* meant for the child before this one */
+	for (i = 0; i < NELEM(frames); i++)
+		if (head.type == (uint32_t)frames[i].type)
+			return (frames[i].fn(c, &r, frame));
+	return (0);             /* of a later version */
+}
+
+/* Sets *more where the link may hold frames that this turn did not take. */
+static int
+take_frames(struct child *c, bool *more)
+{
+	struct link_frame *f;
+	unsigned n;
+	int rc = 0;
+
+	*more = false;
+	for (n = 0; n < FRAMES_A_TURN && rc == 0; n++) {
+		if ((f = link_recv(c->link)) == NULL)
+			return (0);
+		rc = take_frame(c, &f);
+		link_frame_free(&f);
+	}
+	*more = true;
+	return (rc);
+}
+
+static void
+begin_step(struct child *c)
+{
+
+	c->phase = PHASE_RUNNING;
+	c->ended = false;
+	c->ended_at = 0;
+	c->handler->kind->begin(c, c->handler);
+	ASSERT(c->count > 0 && c->from + c->count <= c->credit->njobs);
+}
+
+static void
+finish_step(struct child *c)
+{
+	unsigned i;
+
+	c->handler->kind->finish(c, c->handler);
+	for (i = c->from; i < c->from + c->count; i++)
+		ASSERT(c->credit->jobs[i].settled);
+}
+
+static void
+end_credit(struct child *c)
+{
+
+	report_results(c, true, true);
+	watchdog_idle(c->watchdog);
+	credit_free(&c->credit);
+	c->phase = PHASE_IDLE;
+}
+
+/* True: the step is over and nothing of it is left. */
+static bool
+clean_step(struct child *c)
+{
+	mono_t now;
+
+	if (tree_clean(&c->tree))
+		return (true);
+	now = mono_now();
+	if (c->ended_at == 0)
+		c->ended_at = now;
+	child_alarm(c, now +
+	    (now - c->ended_at < SOON ? LOOK_SOON : LOOK_AGAIN));
+	if (c->phase == PHASE_CLEANING && now - c->ended_at > STUCK_AFTER) {
+		finish_step(c);
+		report_results(c, false, true);
+		child_say("processes of the last job would not die");
+		c->phase = PHASE_STUCK;
+	}
+	return (false);
+}
+
+/* Command jobs are long: theirs goes out before the next one starts. */
+static void
+next_step(struct child *c)
+{
+
+	c->from += c->count;
+	c->count = 0;
+	if (c->from < c->credit->njobs) {
+		report_results(c, false, c->handler->kind != &kind_plugin);
+		begin_step(c);
+	} else {
+		end_credit(c);
+	}
+}
+
+static void
+advance(struct child *c)
+{
+
+	while (c->credit != NULL) {
+		if (c->phase == PHASE_IDLE)
+			begin_step(c);
+		if (c->phase == PHASE_RUNNING) {
+			if (!c->ended)
+				return;
+			c->phase = PHASE_CLEANING;
+		}
+		if (!clean_step(c))
+			return;
+		if (c->phase == PHASE_CLEANING)
+			finish_step(c);
+		next_step(c);
+	}
+	if (c->dirty) {
+		c->dirty = !tree_clean(&c->tree);
+		if (c->dirty)
+			child_alarm(c, mono_now() + LOOK_AGAIN);
+	}
+}
+
+static int
+poll_timeout(const struct child *c, bool more)
+{
+	dur_t left;
+
+	if (more)
+		return (0);
+	if (c->alarm == MONO_NEVER)
+		return (-1);
+	left = c->alarm - mono_now();
+	if (left <= 0)
+		return (0);
+	return (left >= 60 * DUR_S ? 60000 :
+	    (int)((left + DUR_MS - 1) / DUR_MS));
+}
+
+/* SIGCHLD interrupts the poll, and then there is something to reap. */
+static void
+wait_for_work(struct child *c, struct pollfd *p, bool more)
+{
+	struct watch *w;
+	unsigned i;
+	int n;
+
+	for (i = 0; i < c->nwatches; i++)
+		p[i] = (struct pollfd){ .fd = c->watches[i]->fd,
+		    .events = c->watches[i]->events };
+	n = poll(p, c->nwatches, poll_timeout(c, more));
+	c->alarm = MONO_NEVER;
+	if (n < 0)
+		tree_reap(&c->tree);
+	for (i = 0; n > 0 && i < c->nwatches; i++) {
+		w = c->watches[i];
+		/* a callback may have closed or replaced it */
+		if (p[i].revents != 0 && w->fd == p[i].fd)
+			w->fn(c, w->arg, p[i].revents);
+	}
+}
+
+static void
+tick_kinds(struct child *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->start->nhandlers; i++)
+		if (c->handlers[i].kind->tick != NULL)
+			c->handlers[i].kind->tick(c, &c->handlers[i]);
+}
+
+int
+loop_run(struct child *c)
+{
+	struct pollfd *p;
+	bool more = true;
+	int rc = 0;
+
+	OBJ_CHECK(c, CHILD_MAGIC);
+	p = xcalloc(c->nwatches, sizeof(*p));
+	while (rc == 0 && !(c->leaving && c->credit == NULL)) {
+		wait_for_work(c, p, more);
+		tick_kinds(c);
+		rc = take_frames(c, &more);
+		if (rc != 0)
+			break;
+		advance(c);
+		if (c->credit != NULL)
+			report_progress_due(c);
+		/* each send may have hidden a frame's arrival: look again */
+		rc = take_frames(c, &more);
+		if (c->credit != NULL && c->phase == PHASE_IDLE)
+			more = true;
+	}
+	free(p);
+	return (rc);
+}

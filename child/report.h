@@ -1,0 +1,38 @@
+/* What the child tells the supervisor: every frame it sends is made here. */
+#ifndef CHILD_REPORT_H
+#define CHILD_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/slice.h"
+
+struct child;
+struct cjob;
+
+void report_hello(struct child *c);
+void report_started(struct child *c, const struct cjob *j, pid_t pid);
+void report_log(struct child *c, const struct cjob *j, struct slice text);
+/* What the child can't go on with. */
+void report_bug(struct child *c, const char *message);
+
+/*
+ * Progress of a job. Sent at once, or, where the last one is less than 50 ms
+ * old, held until report_progress_due or the job's result; a later value
+ * replaces a held one.
+ */
+void report_progress(struct child *c, struct cjob *j, double fraction,
+    struct slice message);
+/* Sends the held values whose time has come; sets the loop's alarm for those
+ * that still wait. */
+void report_progress_due(struct child *c);
+
+/*
+ * Sends the results that are settled and not sent. done: and the credit is
+ * over, nothing of it is left; without done, it may wait for more to go
+ * along, unless now is set.
+ */
+void report_results(struct child *c, bool done, bool now);
+
+#endif

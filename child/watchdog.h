@@ -1,0 +1,20 @@
+/*
+ * The one extra thread. It ends the child, and everything below it, when the
+ * supervisor is gone or when the lease of the running job has ended and
+ * nobody renewed it, even while a handler holds the main thread.
+ */
+#ifndef CHILD_WATCHDOG_H
+#define CHILD_WATCHDOG_H
+
+#include "proto/page.h"
+
+struct watchdog;
+
+/* Watches START_FD and the slot's words. 0 or -ERR_SYSTEM. */
+int watchdog_start(const struct page_slot *words, struct watchdog **wp);
+
+/* A credit begins (before its first process is started) or is over. */
+void watchdog_busy(struct watchdog *w);
+void watchdog_idle(struct watchdog *w);
+
+#endif
