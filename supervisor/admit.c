@@ -1,0 +1,354 @@
+/*
+ * Admission, the second stop of a job's way. admit_claimed makes the job,
+ * its history is fetched if its queue has any, then the gates of the table
+ * `gates` are asked in order; the first that takes the job ends its
+ * admission. What passes them all goes to its pool for a slot.
+ */
+#include "config.h"
+
+#include "supervisor/admit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "base/xalloc.h"
+
+#include "supervisor/finish.h"
+#include "supervisor/job.h"
+#include "supervisor/pool.h"
+#include "supervisor/rename.h"
+#include "supervisor/settle.h"
+#include "supervisor/sup.h"
+
+/* A lock whose holder was lost for good opens by itself after this. */
+#define UNIQUE_LIFE_MS (8LL * 24 * 3600 * 1000)
+
+/*
+ * A gate looks at one question. It returns true if it took the job (ended
+ * it, moved it, or waits for an answer), false to let it on.
+ */
+typedef bool gate_f(struct job *);
+
+static bool
+gate_lost(struct job *j)
+{
+	struct outcome o = OUTCOME(CAUSE_WORKER_LOST);
+
+	if (!j->lost)
+		return (false);
+	finish_job(j, &o);
+	return (true);
+}
+
+static bool
+gate_cancelled(struct job *j)
+{
+	struct outcome o = OUTCOME(CAUSE_CANCELLED);
+
+	if (!j->hist.cancelled)
+		return (false);
+	finish_job(j, &o);
+	return (true);
+}
+
+/* A drain or stop began while the claim was under way. */
+static bool
+gate_closing(struct job *j)
+{
+	if (sup_claims(j->q->sup))
+		return (false);
+	finish_return(j, CAUSE_SHUTDOWN);
+	return (true);
+}
+
+/* A job of low priority in the normal list yields to the others there. One of
+ * high priority is taken already: its lane could not be served sooner. */
+static bool
+gate_lane(struct job *j)
+{
+	if (j->lane_from != LANE_NORMAL || j->spec.lane != LANE_LOW)
+		return (false);
+	finish_lane(j);
+	return (true);
+}
+
+static bool
+gate_gpu(struct job *j)
+{
+	struct sup *sup = j->q->sup;
+	char target[512];
+
+	if (!(j->spec.requires_gpu || j->spec.gpus > 0) || j->pool->gpu)
+		return (false);
+	(void)snprintf(target, sizeof(target), "%s:gpu:queue",
+	    sup->conf->redis.prefix);
+	if (strcmp(j->q->name, target) == 0)
+		finish_later(j, sup_wall(sup) + 5000,
+		    "no GPU slot of this worker serves its queue");
+	else
+		finish_move(j, target);
+	return (true);
+}
+
+/* A pool that serves the job's queue and has a handler for it. */
+static struct pool *
+other_pool(struct job *j)
+{
+	struct pool *p;
+	unsigned i;
+
+	TAILQ_FOREACH(p, &j->q->sup->pools, link) {
+		for (i = 0; i < p->nqueues && p->queues[i] != j->q; i++)
+			;
+		if (i < p->nqueues && p->nprocs > 0 &&
+		    (p->gpu || !(j->spec.requires_gpu || j->spec.gpus > 0)) &&
+		    pool_handler(p, j) >= 0)
+			return (p);
+	}
+	return (NULL);
+}
+
+static bool
+gate_handler(struct job *j)
+{
+	struct outcome o = OUTCOME(CAUSE_UNKNOWN_HANDLER);
+	struct pool *p;
+	char text[320];
+	int h;
+
+	if ((h = pool_handler(j->pool, j)) < 0 && (p = other_pool(j)) != NULL) {
+		j->pool = p;
+		h = pool_handler(p, j);
+	}
+	if (h >= 0) {
+		j->handler = (unsigned)h;
+		return (false);
+	}
+	if (j->spec.handler.p != NULL)
+		(void)snprintf(text, sizeof(text),
+		    "no handler \"%.*s\" is configured here",
+		    (int)j->spec.handler.n, j->spec.handler.p);
+	else
+		(void)snprintf(text, sizeof(text),
+		    "no handler configured here serves type \"%.*s\"",
+		    (int)j->spec.type.n, j->spec.type.p);
+	o.message = slice_of(text);
+	finish_job(j, &o);
+	return (true);
+}
+
+/* The later of delay (from queued_at, or from now) and run_at. */
+static wall_t
+due_of(const struct job *j, wall_t now)
+{
+	wall_t base = j->spec.queued_at > 0 ? j->spec.queued_at : now;
+	wall_t due = 0;
+
+	if (j->spec.delay > 0)
+		due = base + j->spec.delay / DUR_MS;
+	return (j->spec.run_at > due ? j->spec.run_at : due);
+}
+
+static bool
+gate_time(struct job *j)
+{
+	wall_t now = sup_wall(j->q->sup), due;
+
+	if (j->spec.delay == 0 && j->spec.run_at == 0)
+		return (false);
+	due = j->hist.due > 0 ? j->hist.due : due_of(j, now);
+	if (due <= now)
+		return (false);
+	j->hist.due = due;
+	finish_later(j, due, NULL);
+	return (true);
+}
+
+static bool
+gate_ttl(struct job *j)
+{
+	struct outcome o = OUTCOME(CAUSE_EXPIRED);
+	wall_t now = sup_wall(j->q->sup), from;
+
+	if (j->spec.ttl == 0 || j->hist.attempts > 0 || j->hist.lost > 0)
+		return (false);
+	from = j->spec.queued_at > 0 ? j->spec.queued_at :
+	    j->hist.first > 0 ? j->hist.first : now;
+	if (now < from + j->spec.ttl / DUR_MS)
+		return (false);
+	finish_job(j, &o);
+	return (true);
+}
+
+static void
+unique_answered(void *priv, redisReply *r)
+{
+	struct job *j = priv;
+	struct outcome o = OUTCOME(CAUSE_DUPLICATE);
+	char text[192];
+
+	OBJ_CHECK(j, JOB_MAGIC);
+	if (r == NULL || r->type == REDIS_REPLY_ERROR) {
+		finish_return(j, CAUSE_SHUTDOWN);  /* unknown: ask again later */
+	} else if (r->type == REDIS_REPLY_STRING && strcmp(r->str, j->id) != 0) {
+		(void)snprintf(text, sizeof(text),
+		    "job %s with the same unique value is live", r->str);
+		o.message = slice_of(text);
+		finish_job(j, &o);
+	} else if (gate_cancelled(j))
+		return;
+	else if (!sup_claims(j->q->sup))
+		finish_return(j, CAUSE_SHUTDOWN);
+	else
+		pool_take(j->pool, j);
+}
+
+static bool
+gate_unique(struct job *j)
+{
+	struct conn *c = j->q->sup->main;
+	const char *pre = j->q->key.unique;
+	size_t n = j->spec.unique.n;
+
+	if (j->spec.unique.p == NULL)
+		return (false);
+	j->stage = STAGE_CHECKING;
+	if (conn_cmd(c, NULL, NULL, "SET %s%b %s NX PX %lld", pre,
+	    j->spec.unique.p, n, j->id, UNIQUE_LIFE_MS) != 0 ||
+	    conn_cmd(c, unique_answered, j, "GET %s%b", pre,
+	    j->spec.unique.p, n) != 0)
+		finish_return(j, CAUSE_SHUTDOWN);
+	return (true);
+}
+
+/* In order. `lost` comes first: whatever it is, it was ours no longer. */
+static gate_f *const gates[] = {
+	gate_lost, gate_cancelled, gate_closing, gate_lane, gate_gpu,
+	gate_handler, gate_time, gate_ttl, gate_unique,
+};
+
+void
+admit_job(struct job *j)
+{
+	unsigned i;
+
+	if (j->hist.first == 0)
+		j->hist.first = sup_wall(j->q->sup);
+	for (i = 0; i < NELEM(gates); i++)
+		if (gates[i](j))
+			return;
+	pool_take(j->pool, j);
+}
+
+static void
+histories_answered(void *priv, redisReply *r)
+{
+	struct queue *q = priv;
+	struct job *j, *next;
+	bool cancelled;
+	size_t i = 0;
+
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	/*
+	 * The answer's order is that of the jobs that were asked for, which
+	 * are the oldest ones marked so. Without an answer the jobs go back:
+	 * their count of attempts must not be guessed.
+	 */
+	for (j = TAILQ_FIRST(&q->jobs); j != NULL; j = next) {
+		next = TAILQ_NEXT(j, link);
+		if (j->stage != STAGE_HISTORY || j->asked_seq == 0)
+			continue;
+		if (r == NULL || r->type != REDIS_REPLY_ARRAY ||
+		    i >= r->elements) {
+			finish_return(j, CAUSE_SHUTDOWN);
+			continue;
+		}
+		cancelled = j->hist.cancelled;
+		history_parse(&j->hist, r->element[i]->str,
+		    r->element[i]->type == REDIS_REPLY_STRING ?
+		    r->element[i]->len : 0);
+		i++;
+		j->hist.cancelled = j->hist.cancelled || cancelled;
+		admit_job(j);
+	}
+	q->history_seq = 0;
+	admit_histories(q);
+}
+
+void
+admit_histories(struct queue *q)
+{
+	const char **argv;
+	struct job *j;
+	int argc = 2;
+
+	if (q->history_seq != 0)
+		return;         /* the next batch goes after this answer */
+	argv = xcalloc(q->njobs + 2, sizeof(*argv));
+	argv[0] = "HMGET";
+	argv[1] = q->key.history;
+	TAILQ_FOREACH(j, &q->jobs, link)
+		if (j->stage == STAGE_HISTORY) {
+			argv[argc++] = j->id;
+			j->asked_seq = 1;
+		}
+	if (argc > 2) {
+		q->history_seq = 1;
+		if (conn_send(q->sup->main, 0, histories_answered, q, argc,
+		    argv, NULL) != 0)
+			histories_answered(q, NULL);
+	}
+	free(argv);
+}
+
+static void
+write_id(struct job *j)
+{
+	struct slice p = { j->payload, j->payload_len };
+
+	if (rename_payload(p, j->spec.is_msgpack, j->id, &j->payload_new,
+	    &j->payload_new_len) != 0) {
+		log_bug("admit", "id=%s could not be written into its payload",
+		    j->id);
+		return;
+	}
+	settle_note(j, false, true);
+}
+
+void
+admit_claimed(struct sup *sup, const struct admit_from *from,
+    redisReply *payload)
+{
+	struct job_problem problem;
+	struct job *j;
+	int r;
+
+	if (payload->type != REDIS_REPLY_STRING)
+		return;
+	j = job_new(from->q, from->pool != NULL ? from->pool :
+	    TAILQ_FIRST(&sup->pools), ++sup->seq);
+	(void)snprintf(j->field, sizeof(j->field), "%s:%u", from->token,
+	    from->number);
+	j->lane_from = from->lane;
+	j->lost = from->lost;
+	j->payload = payload->str;
+	j->payload_len = payload->len;
+	payload->str = NULL;
+	payload->len = 0;
+	r = job_parse(j->payload, j->payload_len,
+	    sup->conf->supervisor.max_job_size, &j->spec, &problem);
+	job_name(j, sup_wall(sup));
+	if (r != 0) {
+		finish_reject(j, &problem);
+		return;
+	}
+	if (!j->had_id)
+		write_id(j);
+	/* A job without an id of its own can have no history. */
+	if (from->history && j->had_id)
+		return;
+	admit_job(j);
+}

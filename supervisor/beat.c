@@ -1,0 +1,139 @@
+/*
+ * Heartbeat. The status object carries this run's mark; `beat` refuses to
+ * overwrite another run's, so two daemons with one id find out at once. One
+ * that is dead and ran on this very host is taken over without waiting.
+ */
+#include "config.h"
+
+#include "supervisor/beat.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+
+#include "supervisor/lease.h"
+#include "supervisor/script.h"
+#include "supervisor/status.h"
+#include "supervisor/sup.h"
+
+/* The status of another run with our id: is its process surely gone? */
+static bool
+surely_dead(const char *text, char *who, size_t size)
+{
+	json_t *o = json_loads(text, 0, NULL);
+	const char *host = json_string_value(json_object_get(o, "host"));
+	json_int_t pid = json_integer_value(json_object_get(o, "pid"));
+	char here[256] = "";
+	bool dead;
+
+	(void)gethostname(here, sizeof(here) - 1);
+	dead = host != NULL && strcmp(host, here) == 0 && pid > 0 &&
+	    (pid == getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH));
+	(void)snprintf(who, size, "pid %lld on host %s", (long long)pid,
+	    host != NULL ? host : "?");
+	json_decref(o);
+	return (dead);
+}
+
+static void
+retry(void *priv, redisReply *r)
+{
+	beat_send(priv);
+}
+
+/* The id is ours: what a former run of it left is ours too, before any claim
+ * (the calls keep their order). */
+static void
+first_accepted(struct sup *sup)
+{
+	struct queue *q;
+
+	sup->beaten = true;
+	TAILQ_FOREACH(q, &sup->queues, link)
+		lease_reap(q, sup->id);
+	log_info("main", "worker %s is ready: %u slot(s), containment %s",
+	    sup->id, sup->nslots, contain_way_name(sup->way));
+	sup_announce(sup, 0);
+}
+
+static void
+answered(void *priv, redisReply *r)
+{
+	struct sup *sup = priv;
+	char who[320];
+
+	if (r == NULL)
+		return;
+	if (r->type == REDIS_REPLY_INTEGER) {
+		sup_saw_redis(sup, r->integer, sup->beat_sent);
+		if (!sup->beaten)
+			first_accepted(sup);
+	} else if (r->type == REDIS_REPLY_STRING) {
+		if (surely_dead(r->str, who, sizeof(who))) {
+			log_info("beat", "worker id %s was held by %s, which "
+			    "is gone: taking it over", sup->id, who);
+			(void)conn_cmd(sup->main, retry, sup,
+			    "DEL %s:worker:%s", sup->conf->redis.prefix,
+			    sup->id);
+			return;
+		}
+		log_err("beat", "worker id %s is held by another live daemon "
+		    "(%s)", sup->id, who);
+		sup->exit_code = EX_CANTCREAT;
+		sup->pending.stop += 2;
+	} else
+		sup_redis_error(sup, "beat", sup->id, r);
+}
+
+void
+beat_send(struct sup *sup)
+{
+	struct script_args *a;
+	struct buf status, keys;
+	char mark[40];
+	size_t at;
+
+	buf_init(&status, 16u << 20);
+	buf_init(&keys, 4096);
+	status_put(&status, sup);
+	(void)buf_printf(&keys, "%s:workers", sup->conf->redis.prefix);
+	(void)buf_putc(&keys, '\0');
+	at = keys.len;
+	(void)buf_printf(&keys, "%s:worker:%s", sup->conf->redis.prefix,
+	    sup->id);
+	(void)buf_putc(&keys, '\0');
+	(void)snprintf(mark, sizeof(mark), "\"run\":\"%s\"", sup->run);
+	a = script_begin(SCRIPT_BEAT);
+	script_key(a, keys.data);
+	script_key(a, keys.data + at);
+	script_arg_str(a, sup->id);
+	script_arg(a, (struct slice){ status.data, status.len });
+	script_arg_int(a, sup->conf->supervisor.lease_ttl / DUR_MS);
+	script_arg_str(a, mark);
+	sup->beat_sent = mono_now();
+	(void)script_call(sup->main, a, answered, sup);
+	buf_fini(&status);
+	buf_fini(&keys);
+}
+
+void
+beat_leave(struct sup *sup)
+{
+	const char *prefix = sup->conf->redis.prefix;
+
+	if (!sup->ready || !sup->beaten)
+		return;
+	(void)conn_cmd(sup->main, NULL, NULL, "ZREM %s:workers %s", prefix,
+	    sup->id);
+	(void)conn_cmd(sup->main, NULL, NULL, "DEL %s:worker:%s", prefix,
+	    sup->id);
+}

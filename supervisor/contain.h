@@ -1,0 +1,47 @@
+/*
+ * Everything that a slot's child starts, wherever it hides. Two ways, best
+ * first: a cgroup v2 leaf per slot (cgroup.kill, cgroup.events), else a sweep
+ * of /proc over the child's descendants, the orphans that came to us as
+ * subreaper, and whatever still carries the slot's mark in its environment.
+ */
+#ifndef SUPERVISOR_CONTAIN_H
+#define SUPERVISOR_CONTAIN_H
+
+#include <sys/types.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define CONTAIN_WAYS(X) X(SWEEP, "sweep") X(CGROUP2, "cgroup2")
+enum contain_way {
+#define X(id, name) CONTAIN_##id,
+	CONTAIN_WAYS(X)
+#undef X
+};
+
+struct contain {
+	enum contain_way way;
+	char *dir;          /* the leaf; NULL when swept */
+	char mark[64];      /* value of GANGER_MARK of this slot's processes */
+};
+
+/* Which way this host allows, and the folder under which leaves are made
+ * (owned by contain.c). Called once, before the first child. worker_id names
+ * our own branch. Kills what a former run of this worker left there. */
+enum contain_way contain_open(const char *worker_id);
+void contain_close(void);
+const char *contain_way_name(enum contain_way way);
+
+void contain_init(struct contain *c, const char *worker_id, unsigned slot);
+void contain_fini(struct contain *c);
+/* In the new child, before exec: join. Async-signal-safe. 0 or -1. */
+int contain_join(const struct contain *c);
+/* Sends a signal to every process of the slot but `except` (0: none). child
+ * is the slot's child, 0 if it is gone. Returns how many got it. */
+unsigned contain_signal(struct contain *c, pid_t child, int sig, pid_t except);
+/* Processes left; holder (may be NULL) gets "pid 12 (name) state D ..." of
+ * one of them. */
+unsigned contain_count(struct contain *c, pid_t child, struct buf *holder);
+
+#endif

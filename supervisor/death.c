@@ -1,0 +1,141 @@
+/* Deaths in words and as causes. See death.h. */
+#include "config.h"
+
+#include "supervisor/death.h"
+
+#include <sys/wait.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/obj.h"
+#include "proto/startup.h"
+
+#include "supervisor/finish.h"
+#include "supervisor/job.h"
+#include "supervisor/proc.h"
+#include "supervisor/sup.h"
+
+/* Why we ended the slot -> what that is for its jobs. The rest (DIED) is
+ * judged by the wait status. */
+static const struct {
+	enum slot_why why;
+	enum cause cause;
+	const char *text;
+} asked_table[] = {
+	{ WHY_TIMEOUT, CAUSE_TIMEOUT, NULL },
+	{ WHY_NO_PROGRESS, CAUSE_NO_PROGRESS, NULL },
+	{ WHY_CANCEL, CAUSE_CANCELLED, NULL },
+	{ WHY_PREEMPT, CAUSE_PREEMPTED, NULL },
+	{ WHY_STOP, CAUSE_SHUTDOWN, NULL },
+	{ WHY_FENCE, CAUSE_WORKER_LOST,
+	    "the lease was not renewed in time, so the worker ended it" },
+	{ WHY_MISFIT, CAUSE_SLOT_LOST, NULL },
+	{ WHY_BUG, CAUSE_SLOT_LOST, NULL },
+	{ WHY_LOAD, CAUSE_LOAD_FAILED, NULL },
+};
+
+void
+death_of_child(const struct proc *p, struct death *d)
+{
+	const char *own;
+	int sig, code;
+
+	d->unasked = p->slot.state == SLOT_STARTING ||
+	    p->slot.state == SLOT_IDLE || p->slot.state == SLOT_BUSY ||
+	    p->slot.state == SLOT_DRAINING;
+	if (WIFSIGNALED(p->status)) {
+		sig = WTERMSIG(p->status);
+		(void)snprintf(d->text, sizeof(d->text),
+		    "child was killed by signal %d (%s)", sig, strsignal(sig));
+		return;
+	}
+	code = WEXITSTATUS(p->status);
+	if ((own = child_exit_text(code)) != NULL)
+		(void)snprintf(d->text, sizeof(d->text),
+		    "child exited with status %d: %s", code, own);
+	else
+		(void)snprintf(d->text, sizeof(d->text),
+		    "child exited with status %d", code);
+}
+
+static enum cause
+cause_of_exit(int code)
+{
+	switch (code) {
+	case CHILD_EXIT_PLUGIN:
+		return (CAUSE_LOAD_FAILED);
+	case CHILD_EXIT_FENCED:
+	case CHILD_EXIT_LOST:
+		return (CAUSE_WORKER_LOST);
+	case CHILD_EXIT_STARTUP:
+	case CHILD_EXIT_LINK:
+	case CHILD_EXIT_PROTOCOL:
+	case CHILD_EXIT_DIRTY:
+		return (CAUSE_SLOT_LOST);
+	default:
+		return (CAUSE_CRASHED);
+	}
+}
+
+/* The child died of itself. A plugin's job is to blame for that; a command
+ * or runner is a process of its own, so its job is not. */
+static void
+judge_status(const struct proc *p, const struct job *j, struct outcome *o)
+{
+	const struct conf *conf = p->sup->conf;
+	bool plugin = conf->handlers[j->handler].kind == CONF_PLUGIN;
+
+	if (WIFSIGNALED(p->status)) {
+		o->signal = WTERMSIG(p->status);
+		o->cause = o->signal == SIGKILL ? CAUSE_KILLED : CAUSE_CRASHED;
+	} else {
+		o->exit_code = WEXITSTATUS(p->status);
+		o->cause = cause_of_exit(o->exit_code);
+	}
+	if (!plugin && (o->cause == CAUSE_CRASHED || o->cause == CAUSE_KILLED))
+		o->cause = CAUSE_SLOT_LOST;
+}
+
+static void
+word_timeout(const struct job *j, struct death *d)
+{
+	(void)snprintf(d->text, sizeof(d->text), "ran past its timeout of %g s",
+	    (double)j->timeout / (double)DUR_S);
+}
+
+void
+death_of_job(const struct proc *p, const struct job *j, struct death *d,
+    struct outcome *o)
+{
+	enum slot_why why = p->slot.why == WHY_HELD ? p->slot.held_why :
+	    p->slot.why;
+	unsigned i;
+
+	*o = (struct outcome)OUTCOME(CAUSE_SLOT_LOST);
+	death_of_child(p, d);
+	for (i = 0; i < NELEM(asked_table); i++) {
+		if (asked_table[i].why != why)
+			continue;
+		o->cause = asked_table[i].cause;
+		if (why == WHY_TIMEOUT)
+			word_timeout(j, d);
+		else if (asked_table[i].text != NULL)
+			(void)snprintf(d->text, sizeof(d->text), "%s",
+			    asked_table[i].text);
+		else
+			(void)snprintf(d->text, sizeof(d->text), "%s",
+			    cause_row(o->cause)->text);
+		o->message = slice_of(d->text);
+		return;
+	}
+	if (j->kept) {
+		*o = (struct outcome){ .cause = j->kept_cause,
+			.exit_code = j->kept_exit, .signal = j->kept_signal,
+			.message = slice_of(j->kept_message) };
+		return;
+	}
+	if (p->dead)
+		judge_status(p, j, o);
+	o->message = slice_of(d->text);
+}

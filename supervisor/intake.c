@@ -1,0 +1,366 @@
+/*
+ * Intake. The first stop of a job's way: list -> claim -> admit.
+ *
+ * A pool asks its queues in turn, for no more jobs in all than it has idle
+ * slots that no claim in flight will fill. A queue that answered with fewer
+ * than it was asked for is empty: its bells are armed and it is left alone
+ * until one rings. A claim whose answer is lost with the connection may have
+ * taken jobs; `recover` fetches them by the claim's token.
+ */
+#include "config.h"
+
+#include "supervisor/intake.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "base/xalloc.h"
+
+#include "supervisor/admit.h"
+#include "supervisor/bell.h"
+#include "supervisor/pool.h"
+#include "supervisor/script.h"
+#include "supervisor/sup.h"
+
+#define CLAIM_MAX 64          /* jobs in one call */
+#define SIFT_LOOK 256         /* jobs looked at; the contract's number */
+#define SIFT_LARGEST 65536    /* bytes; larger ones are moved when claimed */
+#define PROMOTE_MAX 128
+
+void
+intake_token(struct sup *sup, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%s-%" PRIu64, sup->run, ++sup->seq);
+}
+
+/*
+ * Shares want turns out between the lanes. The pattern of length a+b+c gives
+ * each lane exactly its weight and spreads it evenly; the queue remembers
+ * where in the pattern it is, so that also single claims keep the share.
+ */
+static void
+share_turns(struct queue *q, unsigned want, unsigned quota[LANE_N])
+{
+	const unsigned *w = q->sup->conf->supervisor.weights;
+	unsigned total = w[0] + w[1] + w[2], lane, best, t;
+	int64_t lead, best_lead;
+
+	for (lane = 0; lane < LANE_N; lane++)
+		quota[lane] = 0;
+	while (want-- > 0) {
+		/* due after t+1 turns: weight * (t+1) / total; take the lane
+		 * that is furthest behind what it is due */
+		t = q->turn;
+		best = LANE_HIGH;
+		best_lead = INT64_MIN;
+		for (lane = 0; lane < LANE_N; lane++) {
+			lead = (int64_t)w[lane] * (t + 1) -
+			    (int64_t)q->given[lane] * total;
+			if (w[lane] > 0 && lead > best_lead) {
+				best_lead = lead;
+				best = lane;
+			}
+		}
+		quota[best]++;
+		q->given[best]++;
+		if (++q->turn == total) {
+			q->turn = 0;
+			for (lane = 0; lane < LANE_N; lane++)
+				q->given[lane] = 0;
+		}
+	}
+}
+
+static void
+arm_bells(struct queue *q)
+{
+	unsigned i;
+
+	for (i = 0; i < LANE_N; i++)
+		bell_arm(q->bell[i]);
+}
+
+void
+intake_rung(void *priv)
+{
+	struct queue *q = priv;
+
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	q->waiting = true;
+}
+
+static void
+free_claim(struct claim **cp)
+{
+	struct claim *c = *cp;
+
+	*cp = NULL;
+	c->magic = 0;
+	free(c);
+}
+
+/* Answer of claim or recover: { now, history, lane, payload ... }. numbers is
+ * NULL (1, 2, 3 ...) or recover's list. Returns how many jobs there were. */
+static unsigned
+take_jobs(struct claim *c, redisReply *r, const redisReply *numbers)
+{
+	struct sup *sup = c->q->sup;
+	unsigned n = 0;
+	size_t i, end = r->elements - (numbers != NULL ? 1 : 0);
+	struct admit_from from;
+
+	sup_saw_redis(sup, r->element[0]->integer, c->sent);
+	c->q->lease_until = mono_add(c->sent, sup->conf->supervisor.lease_ttl);
+	for (i = 2; i + 1 < end; i += 2, n++) {
+		from = (struct admit_from){ .q = c->q, .pool = c->pool,
+			.token = c->token, .number = numbers == NULL ? n + 1 :
+			(unsigned)numbers->element[n]->integer,
+			.lane = (enum job_lane)r->element[i]->integer,
+			.history = r->element[1]->integer != 0 };
+		admit_claimed(sup, &from, r->element[i + 1]);
+	}
+	if (n > 0)
+		admit_histories(c->q);
+	return (n);
+}
+
+static bool
+is_claim_answer(const redisReply *r)
+{
+	return (r->type == REDIS_REPLY_ARRAY && r->elements >= 2 &&
+	    r->element[0]->type == REDIS_REPLY_INTEGER &&
+	    r->element[1]->type == REDIS_REPLY_INTEGER);
+}
+
+static void
+claim_answered(void *priv, redisReply *r)
+{
+	struct claim *c = priv;
+	struct queue *q = c->q;
+	const char *why;
+	unsigned n;
+
+	OBJ_CHECK(c, CLAIM_MAGIC);
+	q->asked--;
+	c->pool->reserved -= c->want;
+	if (r == NULL) {
+		TAILQ_INSERT_TAIL(&q->lost, c, link);
+		return;
+	}
+	if (conn_failed(r, &why) || !is_claim_answer(r)) {
+		sup_redis_error(q->sup, "claim", q->name, r);
+		q->waiting = false;   /* the slow timer tries again */
+		q->stuck = true;
+		free_claim(&c);
+		return;
+	}
+	n = take_jobs(c, r, NULL);
+	q->sup->stat.n[STAT_CLAIMED] += n;
+	if (n < c->want && q->asked == 0) {
+		q->waiting = false;
+		arm_bells(q);
+	}
+	free_claim(&c);
+}
+
+static void
+ask(struct pool *p, struct queue *q, unsigned want)
+{
+	struct sup *sup = p->sup;
+	struct script_args *a;
+	struct claim *c = xcalloc(1, sizeof(*c));
+	unsigned quota[LANE_N], i;
+
+	c->magic = CLAIM_MAGIC;
+	c->q = q;
+	c->pool = p;
+	c->want = want;
+	c->sent = mono_now();
+	intake_token(sup, c->token, sizeof(c->token));
+	share_turns(q, want, quota);
+	a = script_begin(SCRIPT_CLAIM);
+	script_key(a, q->lane[LANE_NORMAL]);
+	script_key(a, q->lane[LANE_HIGH]);
+	script_key(a, q->lane[LANE_LOW]);
+	script_key(a, q->leased);
+	script_key(a, q->key.leases);
+	script_key(a, q->key.history);
+	script_arg_str(a, c->token);
+	script_arg_str(a, sup->id);
+	script_arg_int(a, queue_lease_ms(q));
+	for (i = 0; i < LANE_N; i++)
+		script_arg_int(a, quota[i]);
+	q->asked++;
+	p->reserved += want;
+	if (script_call(sup->main, a, claim_answered, c) != 0) {
+		q->asked--;
+		p->reserved -= want;
+		free_claim(&c);
+	}
+}
+
+/* Asks the pool's queues where something may wait, each for its share. */
+static void
+feed_pool(struct pool *p)
+{
+	unsigned room, i, left = 0, want;
+	struct queue *q;
+
+	room = pool_idle(p);
+	room = room > p->reserved + p->nready ?
+	    room - p->reserved - p->nready : 0;
+	for (i = 0; i < p->nqueues; i++)
+		left += p->queues[i]->waiting && !p->queues[i]->closing;
+	for (i = 0; i < p->nqueues && room > 0 && left > 0; i++) {
+		q = p->queues[(p->next_queue + i) % p->nqueues];
+		if (!q->waiting || q->closing)
+			continue;
+		want = (room + left - 1) / left;
+		if (want > CLAIM_MAX)
+			want = CLAIM_MAX;
+		left--;
+		room -= want;
+		ask(p, q, want);
+	}
+	if (p->nqueues > 0)
+		p->next_queue = (p->next_queue + 1) % p->nqueues;
+}
+
+void
+intake_phase(struct sup *sup)
+{
+	struct pool *p;
+
+	if (!sup_claims(sup))
+		return;
+	TAILQ_FOREACH(p, &sup->pools, link)
+		feed_pool(p);
+}
+
+static void
+recover_answered(void *priv, redisReply *r)
+{
+	struct claim *c = priv;
+	const char *why;
+
+	OBJ_CHECK(c, CLAIM_MAGIC);
+	if (r == NULL) {
+		TAILQ_INSERT_TAIL(&c->q->lost, c, link);
+		return;
+	}
+	if (conn_failed(r, &why) || !is_claim_answer(r))
+		sup_redis_error(c->q->sup, "recover", c->q->name, r);
+	else if (r->elements > 3)
+		(void)take_jobs(c, r, r->element[r->elements - 1]);
+	free_claim(&c);
+}
+
+void
+intake_recover(struct queue *q)
+{
+	struct sup *sup = q->sup;
+	struct script_args *a;
+	struct claim *c;
+
+	while ((c = TAILQ_FIRST(&q->lost)) != NULL) {
+		c->sent = mono_now();
+		a = script_begin(SCRIPT_RECOVER);
+		script_key(a, q->leased);
+		script_key(a, q->key.leases);
+		script_key(a, q->key.history);
+		script_arg_str(a, c->token);
+		script_arg_int(a, c->want);
+		script_arg_str(a, sup->id);
+		script_arg_int(a, queue_lease_ms(q));
+		TAILQ_REMOVE(&q->lost, c, link);
+		if (script_call(sup->main, a, recover_answered, c) != 0) {
+			TAILQ_INSERT_HEAD(&q->lost, c, link);
+			return;
+		}
+	}
+}
+
+void
+intake_forget(struct queue *q)
+{
+	struct claim *c;
+
+	while ((c = TAILQ_FIRST(&q->lost)) != NULL) {
+		TAILQ_REMOVE(&q->lost, c, link);
+		free_claim(&c);
+	}
+}
+
+static void
+promote_answered(void *priv, redisReply *r)
+{
+	struct queue *q = priv;
+	const char *why;
+	mono_t now = mono_now();
+	long long due;
+
+	q->promoting = false;
+	if (conn_failed(r, &why) || r->type != REDIS_REPLY_ARRAY ||
+	    r->elements < 3) {
+		q->next_due = mono_add(now, DUR_S);
+		return;
+	}
+	if (r->element[1]->integer > 0)
+		q->waiting = true;
+	due = r->element[2]->integer;
+	/* Others may add something earlier: look at least every second. */
+	q->next_due = mono_add(now, DUR_S);
+	if (due > 0) {
+		due -= r->element[0]->integer;
+		if (due < 1000)
+			q->next_due = now + (due > 0 ? due : 0) * DUR_MS;
+	}
+	sup_wake_at(q->sup, q->next_due);
+}
+
+void
+intake_promote(struct queue *q)
+{
+	struct script_args *a;
+
+	if (q->promoting || mono_now() < q->next_due)
+		return;
+	a = script_begin(SCRIPT_PROMOTE);
+	script_key(a, q->key.delayed);
+	script_key(a, q->lane[LANE_HIGH]);
+	script_key(a, q->lane[LANE_NORMAL]);
+	script_key(a, q->lane[LANE_LOW]);
+	script_arg_int(a, PROMOTE_MAX);
+	q->promoting = script_call(q->sup->main, a, promote_answered, q) == 0;
+}
+
+static void
+sift_answered(void *priv, redisReply *r)
+{
+	struct queue *q = priv;
+
+	q->sifting = false;
+	if (r != NULL && r->type == REDIS_REPLY_INTEGER && r->integer > 0) {
+		q->sup->stat.n[STAT_MOVED] += (uint64_t)r->integer;
+		q->waiting = true;
+	}
+}
+
+void
+intake_sift(struct queue *q)
+{
+	struct script_args *a;
+
+	if (q->sifting)
+		return;
+	a = script_begin(SCRIPT_SIFT);
+	script_key(a, q->lane[LANE_NORMAL]);
+	script_key(a, q->lane[LANE_HIGH]);
+	script_key(a, q->lane[LANE_LOW]);
+	script_arg_int(a, SIFT_LOOK);
+	script_arg_int(a, SIFT_LARGEST);
+	q->sifting = script_call(q->sup->main, a, sift_answered, q) == 0;
+}

@@ -1,0 +1,43 @@
+/*
+ * Intake: which queue is asked for how many jobs, and what becomes of the
+ * answer. Takes no more than idle slots can start at once.
+ */
+#ifndef SUPERVISOR_INTAKE_H
+#define SUPERVISOR_INTAKE_H
+
+#include <sys/queue.h>
+
+#include "supervisor/queue.h"
+
+struct pool;
+struct sup;
+
+/* One claim on its way, kept until its answer is here or it is recovered. */
+struct claim {
+	unsigned magic;
+	TAILQ_ENTRY(claim) link;   /* in queue->lost, else unlinked */
+	struct queue *q;           /* borrows */
+	struct pool *pool;         /* borrows */
+	unsigned want;
+	mono_t sent;
+	char token[40];
+};
+#define CLAIM_MAGIC 0x636c616du
+
+/* The last phase of a turn: asks for jobs where slots are idle. */
+void intake_phase(struct sup *sup);
+/* A bell of the queue (priv) rang. */
+void intake_rung(void *priv);
+/* Redis is back: what became of claims without an answer? */
+void intake_recover(struct queue *q);
+/* The queue is going away. */
+void intake_forget(struct queue *q);
+/* Asks Redis to bring due jobs to their lanes, if it is time. */
+void intake_promote(struct queue *q);
+/* Looks for jobs that wait in the wrong lane. */
+void intake_sift(struct queue *q);
+/* Hands jobs that a reap or recovery answered with to admission. fields: the
+ * numbers of "<token>:<i>". */
+void intake_token(struct sup *sup, char *out, size_t size);
+
+#endif

@@ -1,0 +1,174 @@
+/* Jobs held by this worker: construction, names, log lines, history. */
+#include "config.h"
+
+#include "supervisor/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/obj.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+#include "supervisor/queue.h"
+#include "supervisor/rename.h"
+#include "supervisor/sup.h"
+
+#define LOG_PENDING_MAX (1u << 20)  /* bytes of lines waiting to be written */
+#define LOG_KEY_BYTES (256u << 10)  /* the contract's cap of one job's log */
+
+struct job *
+job_new(struct queue *q, struct pool *pool, uint64_t number)
+{
+	struct job *j = xcalloc(1, sizeof(*j));
+
+	j->magic = JOB_MAGIC;
+	j->q = q;
+	j->pool = pool;
+	j->number = number;
+	j->stage = STAGE_HISTORY;
+	j->progress = -1;
+	j->claimed = mono_now();
+	buf_init(&j->log, LOG_PENDING_MAX);
+	TAILQ_INSERT_TAIL(&q->jobs, j, link);
+	q->njobs++;
+	q->sup->njobs++;
+	return (j);
+}
+
+void
+job_free(struct job **jp)
+{
+	struct job *j = *jp;
+	unsigned i;
+
+	if (j == NULL)
+		return;
+	OBJ_CHECK(j, JOB_MAGIC);
+	*jp = NULL;
+	TAILQ_REMOVE(&j->q->jobs, j, link);
+	j->q->njobs--;
+	j->q->sup->njobs--;
+	for (i = 0; i < JOB_TAIL_LINES; i++)
+		free(j->tail.line[i]);
+	buf_fini(&j->log);
+	job_spec_fini(&j->spec);
+	free(j->line_sizes);
+	free(j->kept_message);
+	free(j->payload_new);
+	free(j->payload);
+	j->magic = 0;
+	free(j);
+}
+
+unsigned
+job_attempt(const struct job *j)
+{
+	bool runs = j->stage == STAGE_RUNNING || j->stage == STAGE_OVER;
+
+	return (j->hist.attempts + (runs && j->started != 0 ? 1 : 0));
+}
+
+void
+job_name(struct job *j, wall_t now)
+{
+	j->had_id = j->spec.id.p != NULL;
+	if (j->had_id) {
+		ASSERT(j->spec.id.n < sizeof(j->id));
+		memcpy(j->id, j->spec.id.p, j->spec.id.n);
+		j->id[j->spec.id.n] = '\0';
+	} else
+		str_uuid7(j->id, now);
+}
+
+static void
+tail_add(struct log_tail *t, const char *line, size_t n)
+{
+	free(t->line[t->next]);
+	t->line[t->next] = xstrndup(line,
+	    n < JOB_TAIL_LINE ? n : JOB_TAIL_LINE);
+	t->next = (t->next + 1) % JOB_TAIL_LINES;
+}
+
+/* Remembers the line's size in the ring of those that the log key holds. */
+static void
+count_line(struct job *j, size_t n)
+{
+	unsigned cap;
+
+	if (j->line_sizes == NULL) {
+		cap = (unsigned)j->q->sup->conf->supervisor.log_max_lines;
+		j->line_cap = cap == 0 ? 1 : cap;
+		j->line_sizes = xcalloc(j->line_cap, sizeof(*j->line_sizes));
+	}
+	if (j->line_count == j->line_cap) {
+		j->line_bytes -= j->line_sizes[j->line_at];
+		j->line_count--;
+	}
+	j->line_sizes[j->line_at] = (unsigned)n;
+	j->line_at = (j->line_at + 1) % j->line_cap;
+	j->line_count++;
+	j->line_bytes += n;
+	while (j->line_bytes > LOG_KEY_BYTES && j->line_count > 1) {
+		unsigned oldest = (j->line_at + j->line_cap - j->line_count) %
+		    j->line_cap;
+
+		j->line_bytes -= j->line_sizes[oldest];
+		j->line_count--;
+	}
+}
+
+void
+job_log(struct job *j, const char *stream, const char *line, size_t n)
+{
+	struct sup *sup = j->q->sup;
+
+	tail_add(&j->tail, line, n);
+	sup->stat.n[STAT_LOG_LINES]++;
+	if (sup->conf->supervisor.log_max_lines == 0)
+		return;
+	if (n > LOG_KEY_BYTES / 4)
+		n = LOG_KEY_BYTES / 4;
+	if (j->log.len + n + 16 > LOG_PENDING_MAX) {
+		sup->stat.n[STAT_LOG_DROPPED]++;
+		return;
+	}
+	(void)buf_put(&j->log, stream, strlen(stream) + 1);
+	(void)buf_printf(&j->log, "%zu", n);
+	(void)buf_putc(&j->log, '\0');
+	(void)buf_put(&j->log, line, n);
+	j->log_lines++;
+	count_line(j, n + 32);
+}
+
+unsigned
+job_log_room(const struct job *j)
+{
+	return (j->line_count == 0 ? 1 : j->line_count);
+}
+
+void
+history_parse(struct history *h, const char *text, size_t n)
+{
+	char copy[128];
+	int cancelled = 0;
+
+	*h = (struct history){ 0 };
+	if (text == NULL || n == 0 || n >= sizeof(copy))
+		return;
+	memcpy(copy, text, n);
+	copy[n] = '\0';
+	/* Later versions may append fields; earlier ones wrote fewer. */
+	(void)sscanf(copy, "a%u l%u d%" SCNd64 " f%" SCNd64 " c%d",
+	    &h->attempts, &h->lost, &h->due, &h->first, &cancelled);
+	h->cancelled = cancelled != 0;
+}
+
+void
+history_put(const struct history *h, struct buf *b)
+{
+	(void)buf_printf(b, "a%u l%u d%" PRId64 " f%" PRId64 " c%d",
+	    h->attempts, h->lost, h->due, h->first, h->cancelled ? 1 : 0);
+}

@@ -1,0 +1,218 @@
+/* Leases. See lease.h and guarantee 3 of the contract. */
+#include "config.h"
+
+#include "supervisor/lease.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/obj.h"
+#include "base/xalloc.h"
+
+#include "supervisor/admit.h"
+#include "supervisor/intake.h"
+#include "supervisor/job.h"
+#include "supervisor/proc.h"
+#include "supervisor/script.h"
+#include "supervisor/settle.h"
+#include "supervisor/sup.h"
+
+#define REAP_MAX 64     /* jobs taken over in one call */
+
+/* A call whose answer must know when it was sent. */
+struct asked {
+	unsigned magic;
+	struct queue *q;
+	mono_t sent;
+	char token[40];
+	char of[160];
+};
+#define ASKED_MAGIC 0x61736b64u
+
+static struct asked *
+asked_new(struct queue *q)
+{
+	struct asked *a = xcalloc(1, sizeof(*a));
+
+	a->magic = ASKED_MAGIC;
+	a->q = q;
+	a->sent = mono_now();
+	return (a);
+}
+
+static dur_t
+ttl(const struct queue *q)
+{
+	return (q->sup->conf->supervisor.lease_ttl);
+}
+
+mono_t
+lease_fence(const struct queue *q)
+{
+	return (q->lease_until - ttl(q) / 3);
+}
+
+/* The children keep the same time in case we fall silent. */
+static void
+extend(struct queue *q, mono_t sent)
+{
+	struct job *j;
+
+	q->lease_until = mono_add(sent, ttl(q));
+	TAILQ_FOREACH(j, &q->jobs, link)
+		if (j->stage == STAGE_RUNNING)
+			proc_fence(j->proc, lease_fence(q));
+}
+
+static void
+renew_answered(void *priv, redisReply *r)
+{
+	struct asked *a = priv;
+	struct queue *q = a->q;
+	const char *why;
+
+	OBJ_CHECK(a, ASKED_MAGIC);
+	q->renewing = false;
+	if (conn_failed(r, &why) || r->type != REDIS_REPLY_ARRAY ||
+	    r->elements < 2) {
+		if (r != NULL)
+			sup_redis_error(q->sup, "renew", q->name, r);
+	} else {
+		sup_saw_redis(q->sup, r->element[0]->integer, a->sent);
+		if (r->element[1]->integer > 0)
+			extend(q, a->sent);
+	}
+	a->magic = 0;
+	free(a);
+}
+
+static void
+renew(struct queue *q)
+{
+	struct script_args *s = script_begin(SCRIPT_RENEW);
+	struct asked *a = asked_new(q);
+
+	script_key(s, q->key.leases);
+	script_key(s, q->leased);
+	script_arg_str(s, q->sup->id);
+	script_arg_int(s, queue_lease_ms(q));
+	q->renewing = true;
+	if (script_call(q->sup->main, s, renew_answered, a) != 0) {
+		q->renewing = false;
+		free(a);
+	}
+}
+
+void
+lease_renew(struct sup *sup)
+{
+	mono_t now = mono_now();
+	struct queue *q;
+
+	if (!sup->ready)
+		return;
+	TAILQ_FOREACH(q, &sup->queues, link)
+		if (q->njobs > 0 && !q->renewing &&
+		    now >= q->lease_until - ttl(q) + ttl(q) / 5)
+			renew(q);
+}
+
+static void
+fence_queue(struct queue *q, mono_t now)
+{
+	struct sup *sup = q->sup;
+	struct job *j;
+	unsigned i, n = 0;
+
+	/* Killing ends up settling jobs, which changes the list: go by slot. */
+	for (i = 0; i < sup->nslots; i++) {
+		if (sup->slots[i] == NULL)
+			continue;
+		j = TAILQ_FIRST(&sup->slots[i]->jobs);
+		if (j == NULL || j->q != q || j->stage != STAGE_RUNNING ||
+		    sup->slots[i]->slot.state == SLOT_KILLED ||
+		    sup->slots[i]->slot.state == SLOT_RELEASING)
+			continue;
+		n += sup->slots[i]->njobs;
+		slot_event(&sup->slots[i]->slot, EV_FENCE, now, WHY_FENCE);
+	}
+	if (n == 0)
+		return;
+	sup->stat.n[STAT_FENCED] += n;
+	log_err("lease", "queue=%s no renewal for %" PRId64 " ms, killed %u "
+	    "job(s) before the lease ends in %" PRId64 " ms", q->name,
+	    (now - (q->lease_until - ttl(q))) / DUR_MS, n,
+	    (q->lease_until - now) / DUR_MS);
+}
+
+void
+lease_check(struct sup *sup)
+{
+	mono_t now = mono_now();
+	struct queue *q;
+
+	TAILQ_FOREACH(q, &sup->queues, link)
+		if (q->njobs > 0 && now >= lease_fence(q))
+			fence_queue(q, now);
+}
+
+static void
+reap_answered(void *priv, redisReply *r)
+{
+	struct asked *a = priv;
+	struct queue *q = a->q;
+	struct sup *sup = q->sup;
+	struct admit_from from;
+	const char *why;
+	size_t i, n = 0;
+
+	OBJ_CHECK(a, ASKED_MAGIC);
+	if (conn_failed(r, &why) || r->type != REDIS_REPLY_ARRAY ||
+	    r->elements < 2) {
+		if (r != NULL)
+			sup_redis_error(sup, "reap", q->name, r);
+		goto out;
+	}
+	sup_saw_redis(sup, r->element[0]->integer, a->sent);
+	for (i = 2; i + 1 < r->elements; i += 2, n++) {
+		log_info("lease", "queue=%s took over a lease of worker %s",
+		    q->name, r->element[i]->str);
+		from = (struct admit_from){ .q = q, .token = a->token,
+			.number = (unsigned)n + 1, .lane = LANE_NORMAL,
+			.history = r->element[1]->integer != 0, .lost = true };
+		admit_claimed(sup, &from, r->element[i + 1]);
+	}
+	sup->stat.n[STAT_LOST_TAKEN] += n;
+	if (n > 0) {
+		extend(q, a->sent);
+		admit_histories(q);
+	}
+	if (n == REAP_MAX)
+		lease_reap(q, a->of[0] != '\0' ? a->of : NULL);
+out:
+	a->magic = 0;
+	free(a);
+}
+
+void
+lease_reap(struct queue *q, const char *of)
+{
+	struct script_args *s = script_begin(SCRIPT_REAP);
+	struct asked *a = asked_new(q);
+
+	intake_token(q->sup, a->token, sizeof(a->token));
+	(void)snprintf(a->of, sizeof(a->of), "%s", of != NULL ? of : "");
+	script_key(s, q->key.leases);
+	script_key(s, q->leased);
+	script_key(s, q->key.history);
+	script_arg_str(s, q->sup->id);
+	script_arg_str(s, a->token);
+	script_arg_int(s, queue_lease_ms(q));
+	script_arg_int(s, REAP_MAX);
+	script_arg_str(s, q->key.leased_of);
+	script_arg_str(s, a->of);
+	if (script_call(q->sup->main, s, reap_answered, a) != 0)
+		free(a);
+}

@@ -1,0 +1,25 @@
+/*
+ * Leases: renewing them, fencing ourselves when that fails, and taking over
+ * those that others let run out.
+ */
+#ifndef SUPERVISOR_LEASE_H
+#define SUPERVISOR_LEASE_H
+
+#include "base/clock.h"
+
+struct queue;
+struct sup;
+
+/* By then a job of this queue must be dead if no renewal was acknowledged: a
+ * third of lease_ttl before the lease can run out. */
+mono_t lease_fence(const struct queue *q);
+
+/* Renews where it is time (a fifth of lease_ttl after the last one). */
+void lease_renew(struct sup *sup);
+/* Kills the jobs of queues whose fence has passed. */
+void lease_check(struct sup *sup);
+/* Takes over what is left of workers that are gone; of = NULL: of anybody
+ * whose lease has ended, else of that worker whatever its end. */
+void lease_reap(struct queue *q, const char *of);
+
+#endif

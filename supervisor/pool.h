@@ -1,0 +1,54 @@
+/*
+ * A pool: slots of one kind, the queues they take from and the handlers they
+ * offer. Which slot takes which job is decided here and nowhere else.
+ */
+#ifndef SUPERVISOR_POOL_H
+#define SUPERVISOR_POOL_H
+
+#include <sys/queue.h>
+#include <stdbool.h>
+
+#include "supervisor/queue.h"
+
+#define POOL_MAGIC 0x706f6f6cu
+
+struct conf_pool;
+struct proc;
+struct sup;
+
+struct pool {
+	unsigned magic;
+	TAILQ_ENTRY(pool) link;
+	struct sup *sup;              /* borrows */
+	char *name;
+	const struct conf_pool *conf; /* borrows; changes with a reload */
+	bool gpu;
+	unsigned nqueues;
+	struct queue **queues;        /* owns the array, borrows the queues */
+	unsigned next_queue;          /* round robin over the queues */
+	unsigned nprocs;
+	struct proc **procs;          /* owns */
+	unsigned next_proc;           /* round robin over the slots */
+	unsigned reserved;            /* idle slots that claims in flight may
+				       * fill */
+	struct job_list ready;        /* admitted, waiting for a slot */
+	unsigned nready;
+};
+
+TAILQ_HEAD(pool_list, pool);
+
+struct pool *pool_new(struct sup *sup, const struct conf_pool *conf);
+void pool_free(struct pool **pp);
+
+/* Slots that could take a job now. */
+unsigned pool_idle(const struct pool *p);
+/* Handler index for a job, or -1: none of this pool's serves it. */
+int pool_handler(const struct pool *p, const struct job *j);
+/* A job that may run: gives it a slot, or lets it wait for one. */
+void pool_take(struct pool *p, struct job *j);
+/* Gives waiting jobs to idle slots. */
+void pool_feed(struct pool *p);
+/* Takes a waiting job out again (cancel, drain). */
+void pool_drop(struct pool *p, struct job *j);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * The processes of one slot: ganger-child and all that its jobs start. Joins
+ * the pure slot machine to spawn, containment, output and jobs.
+ */
+#ifndef SUPERVISOR_PROC_H
+#define SUPERVISOR_PROC_H
+
+#include <sys/types.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/cpus.h"
+#include "proto/frame.h"
+#include "supervisor/contain.h"
+#include "supervisor/queue.h"
+#include "supervisor/slot.h"
+
+#define PROC_MAGIC 0x70726f63u
+
+struct event;
+struct pool;
+struct sup;
+
+/* One of the child's output pipes. */
+struct outlet {
+	struct proc *proc;
+	const char *stream;       /* "stdout" or "stderr" */
+	int fd;
+	struct event *ev;
+	struct buf line;          /* the line that has no end yet */
+};
+
+struct proc {
+	unsigned magic;
+	struct slot slot;
+	struct sup *sup;          /* borrows */
+	struct pool *pool;        /* borrows */
+	struct cpus cpus;
+	char *cpus_text;
+	char *devices;            /* comma separated UUIDs; "" on CPU slots */
+	struct contain contain;
+
+	pid_t pid;                /* 0: none */
+	int start_fd;             /* our end of the start-up socket */
+	struct outlet out[2];
+	struct event *timer;      /* the slot's deadline */
+	bool due;                 /* it fired; handled in its phase */
+	struct event *look;       /* next look whether all is released */
+	unsigned looks;
+	int status;               /* wait status of the last child */
+	bool dead;                /* status is valid */
+	char last_words[256];     /* last line of stderr, for start failures */
+
+	/* The credit: jobs sent and not answered. */
+	uint64_t credit;          /* 0: none */
+	unsigned njobs;
+	struct job_list jobs;     /* linked by job.ready */
+	char models[256];         /* loaded ones, as the child last said */
+	uint64_t jobs_done;       /* by this child */
+	mono_t spawned;
+};
+
+struct proc *proc_new(struct sup *sup, struct pool *pool, unsigned index);
+void proc_free(struct proc **pp);
+
+/* The slot's timer fired and its phase has come. */
+void proc_deadline(struct proc *p);
+/* waitpid said so. */
+void proc_exited(struct proc *p, int status);
+/* One frame of the live generation. */
+void proc_hello(struct proc *p, const struct frame_hello *h);
+void proc_results(struct proc *p, struct frame_reader *r);
+void proc_bug(struct proc *p, struct slice message);
+
+/* Sends one credit of jobs; the slot must be IDLE. */
+void proc_dispatch(struct proc *p, struct job_list *jobs, unsigned n);
+struct job *proc_job(struct proc *p, uint64_t number); /* or NULL */
+/* Ends what runs there by the ladder. */
+void proc_end(struct proc *p, enum slot_why why, dur_t grace);
+/* Sets the time by which the running jobs must be dead if nobody renews. */
+void proc_fence(struct proc *p, mono_t at);
+
+/* spawn.c: forks and execs the child of the slot's present generation. */
+int spawn_child_of(struct proc *p);
+
+/* output.c: the pipes of the child as lines of the jobs' log. */
+int output_open(struct proc *p, int fds[2]);
+void output_drain(struct proc *p);
+void output_close(struct proc *p);
+
+#endif

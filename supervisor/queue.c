@@ -1,0 +1,96 @@
+/* Queues: names of keys, list of known ones. See queue.h. */
+#include "config.h"
+
+#include "supervisor/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/obj.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+#include "supervisor/bell.h"
+#include "supervisor/intake.h"
+#include "supervisor/sup.h"
+
+static void
+name_keys(struct queue *q)
+{
+#define X(field, text) q->key.field = str_fmt("{%s}" text, q->name);
+	QUEUE_KEYS(X)
+#undef X
+	q->lane[LANE_HIGH] = str_fmt("{%s}:high", q->name);
+	q->lane[LANE_NORMAL] = xstrdup(q->name);
+	q->lane[LANE_LOW] = str_fmt("{%s}:low", q->name);
+	q->leased = str_fmt("%s%s", q->key.leased_of, q->sup->id);
+}
+
+struct queue *
+queue_find(struct sup *sup, const char *name)
+{
+	struct queue *q;
+
+	TAILQ_FOREACH(q, &sup->queues, link)
+		if (strcmp(q->name, name) == 0)
+			return (q);
+	return (NULL);
+}
+
+struct queue *
+queue_get(struct sup *sup, const char *name)
+{
+	struct queue *q;
+	unsigned i;
+
+	if ((q = queue_find(sup, name)) != NULL) {
+		q->closing = false;
+		return (q);
+	}
+	q = xcalloc(1, sizeof(*q));
+	q->magic = QUEUE_MAGIC;
+	q->sup = sup;
+	q->name = xstrdup(name);
+	q->next_due = MONO_NEVER;
+	q->waiting = true;      /* nothing known yet: ask */
+	TAILQ_INIT(&q->jobs);
+	TAILQ_INIT(&q->lost);
+	TAILQ_INIT(&q->settles);
+	name_keys(q);
+	for (i = 0; i < LANE_N; i++)
+		q->bell[i] = bell_new(sup->group, q->lane[i], intake_rung, q);
+	TAILQ_INSERT_TAIL(&sup->queues, q, link);
+	return (q);
+}
+
+void
+queue_free(struct queue **qp)
+{
+	struct queue *q = *qp;
+	unsigned i;
+
+	if (q == NULL)
+		return;
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	ASSERT(TAILQ_EMPTY(&q->jobs));
+	*qp = NULL;
+	TAILQ_REMOVE(&q->sup->queues, q, link);
+	for (i = 0; i < LANE_N; i++) {
+		bell_free(&q->bell[i]);
+		free(q->lane[i]);
+	}
+	intake_forget(q);
+#define X(field, text) free(q->key.field);
+	QUEUE_KEYS(X)
+#undef X
+	free(q->leased);
+	free(q->name);
+	q->magic = 0;
+	free(q);
+}
+
+long long
+queue_lease_ms(const struct queue *q)
+{
+	return (q->sup->conf->supervisor.lease_ttl / DUR_MS);
+}

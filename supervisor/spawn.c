@@ -1,0 +1,260 @@
+/*
+ * Starting a child: fork, then exec at once. All that crosses is the five
+ * descriptors and the packet that proto/startup.h names, and the environment
+ * built here. Between fork and exec only async-signal-safe calls are made.
+ */
+#include "config.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/obj.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "proto/page.h"
+#include "proto/startup.h"
+
+#include "supervisor/pool.h"
+#include "supervisor/proc.h"
+#include "supervisor/sup.h"
+
+#define FD_HIGH 16   /* ours are moved above the child's own five */
+
+extern char **environ;
+
+/* Variables that never reach a child: secrets, and what is ours alone. */
+static const char *const withheld[] = {
+	"REDIS_URL", "GANGER_TOKEN_FILE", "NOTIFY_SOCKET", "LISTEN_FDS",
+	"LISTEN_PID", "WATCHDOG_USEC", "WATCHDOG_PID", "WORKER_ID",
+	"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "GANGER_WORKER_ID",
+	"GANGER_SLOT", "GANGER_MARK", "GANGER_CHILD", "GANGER_GANGERD",
+};
+
+/* Threads that a library may start by itself: as many as the slot has CPUs. */
+static const char *const thread_vars[] = {
+	"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+	"NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+	"BLIS_NUM_THREADS", "RAYON_NUM_THREADS",
+};
+
+static bool
+is_withheld(const char *var)
+{
+	size_t i, n;
+
+	for (i = 0; i < NELEM(withheld); i++) {
+		n = strlen(withheld[i]);
+		if (strncmp(var, withheld[i], n) == 0 && var[n] == '=')
+			return (true);
+	}
+	for (i = 0; i < NELEM(thread_vars); i++) {
+		n = strlen(thread_vars[i]);
+		if (strncmp(var, thread_vars[i], n) == 0 && var[n] == '=')
+			return (true);
+	}
+	return (false);
+}
+
+/* The child's environment; free with free_env. */
+static char **
+make_env(const struct proc *p)
+{
+	unsigned ncpus = cpus_count(&p->cpus);
+	char **env, **e;
+	size_t n = 0, i;
+
+	for (e = environ; *e != NULL; e++)
+		n++;
+	env = xcalloc(n + NELEM(thread_vars) + 8, sizeof(*env));
+	n = 0;
+	for (e = environ; *e != NULL; e++)
+		if (!is_withheld(*e))
+			env[n++] = xstrdup(*e);
+	for (i = 0; i < NELEM(thread_vars); i++)
+		env[n++] = str_fmt("%s=%u", thread_vars[i], ncpus);
+	env[n++] = str_fmt("CUDA_VISIBLE_DEVICES=%s", p->devices);
+	env[n++] = xstrdup("CUDA_DEVICE_ORDER=PCI_BUS_ID");
+	env[n++] = str_fmt("GANGER_WORKER_ID=%s", p->sup->id);
+	env[n++] = str_fmt("GANGER_SLOT=%u", p->slot.index);
+	env[n++] = str_fmt("GANGER_MARK=%s", p->contain.mark);
+	return (env);
+}
+
+static void
+free_env(char **env)
+{
+	char **e;
+
+	for (e = env; *e != NULL; e++)
+		free(*e);
+	free(env);
+}
+
+/* Handlers as the packet wants them; strings are borrowed from conf. */
+static void
+fill_handlers(struct start *s, const struct conf *c)
+{
+	unsigned i;
+
+	s->nhandlers = c->nhandlers;
+	s->handlers = xcalloc(c->nhandlers + 1, sizeof(*s->handlers));
+	for (i = 0; i < c->nhandlers; i++)
+		s->handlers[i] = (struct start_handler){
+			.name = c->handlers[i].name,
+			.kind = (enum handler_kind)c->handlers[i].kind,
+			.argv = c->handlers[i].argv,
+			.path = c->handlers[i].path,
+			.env = c->handlers[i].env,
+			.user = c->handlers[i].user[0] == '\0' ? NULL :
+			    c->handlers[i].user,
+			.batch_size = (uint32_t)c->handlers[i].batch_size };
+}
+
+static int
+send_packet(const struct proc *p, int fd)
+{
+	const struct conf *c = p->sup->conf;
+	char *work = str_fmt("%s/work", c->supervisor.run_dir);
+	struct start s = { .slot = p->slot.index, .gen = p->slot.gen,
+		.endpoint = p->sup->endpoint, .cpus = p->cpus_text,
+		.devices = p->devices, .ncpus = cpus_count(&p->cpus),
+		.work_dir = work, .state_dir = c->supervisor.state_dir,
+		.model_dir = c->models.dir,
+		.max_models = (uint32_t)c->models.max_models,
+		.max_result_size = c->supervisor.max_result_size,
+		.kill_grace = c->supervisor.kill_grace };
+	struct buf b;
+	ssize_t n;
+
+	s.worker_id = c->supervisor.worker_id;
+	fill_handlers(&s, c);
+	buf_init(&b, START_PACKET_MAX + 4);
+	start_put(&b, &s);
+	/* Nobody reads yet: the packet must fit the socket's buffer. */
+	n = b.failed ? -1 : send(fd, b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n >= 0 && (size_t)n < b.len)
+		errno = EMSGSIZE;
+	n = n >= 0 && (size_t)n == b.len ? 0 : -ERR_SYSTEM;
+	buf_fini(&b);
+	free(s.handlers);
+	free(work);
+	return ((int)n);
+}
+
+/* What the child needs between fork and exec, made ready before. */
+struct launch {
+	const struct proc *p;
+	int fd[5];          /* in the child's order */
+	char **env;
+	char *argv[2];
+	int nice;
+};
+
+_Noreturn static void
+become_child(const struct launch *l)
+{
+	sigset_t none;
+	int i;
+
+	(void)sigemptyset(&none);
+	for (i = 1; i < NSIG; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			(void)signal(i, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)setsid();
+	if (contain_join(&l->p->contain) != 0 ||
+	    cpus_set_affinity(0, &l->p->cpus) != 0)
+		_exit(CHILD_EXIT_STARTUP);
+	if (l->nice != 0)
+		(void)setpriority(PRIO_PROCESS, 0, l->nice);
+	for (i = 0; i < 5; i++)
+		if (dup2(l->fd[i], i) < 0)
+			_exit(CHILD_EXIT_STARTUP);
+	(void)umask(077);
+	(void)execve(l->argv[0], l->argv, l->env);
+	_exit(CHILD_EXIT_STARTUP);
+}
+
+static int
+raise_fd(int *fdp)
+{
+	int high = fcntl(*fdp, F_DUPFD_CLOEXEC, FD_HIGH);
+
+	if (high < 0)
+		return (-ERR_SYSTEM);
+	fd_close(fdp);
+	*fdp = high;
+	return (0);
+}
+
+/* ours: our ends (start, out, err); theirs: the child's five. */
+static int
+make_fds(const struct proc *p, int ours[3], int theirs[5])
+{
+	int pair[2], i, big = 1 << 20;
+
+	if ((theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+		return (-ERR_SYSTEM);
+	for (i = 1; i <= 2; i++) {
+		if (pipe2(pair, O_CLOEXEC) != 0)
+			return (-ERR_SYSTEM);
+		ours[i] = pair[0];
+		theirs[i] = pair[1];
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return (-ERR_SYSTEM);
+	ours[0] = pair[0];
+	theirs[3] = pair[1];
+	(void)setsockopt(ours[0], SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
+	if ((theirs[4] = fcntl(p->sup->page_fd, F_DUPFD_CLOEXEC, FD_HIGH)) < 0)
+		return (-ERR_SYSTEM);
+	for (i = 0; i < 5; i++)
+		if (theirs[i] < FD_HIGH && raise_fd(&theirs[i]) != 0)
+			return (-ERR_SYSTEM);
+	return (fd_nonblock(ours[1]) != 0 ? -ERR_SYSTEM :
+	    fd_nonblock(ours[2]));
+}
+
+int
+spawn_child_of(struct proc *p)
+{
+	struct launch l = { .p = p, .fd = { -1, -1, -1, -1, -1 },
+		.nice = (int)p->pool->conf->nice };
+	int ours[3] = { -1, -1, -1 }, i, r;
+	pid_t pid;
+
+	l.argv[0] = p->sup->child_path;
+	if ((r = make_fds(p, ours, l.fd)) != 0 ||
+	    (r = send_packet(p, ours[0])) != 0 ||
+	    (r = output_open(p, ours + 1)) != 0)
+		goto out;
+	l.env = make_env(p);
+	if ((pid = fork()) == 0)
+		become_child(&l);
+	if (pid < 0) {
+		r = -ERR_SYSTEM;
+		output_close(p);
+		goto out;
+	}
+	p->pid = pid;
+	p->start_fd = ours[0];
+	ours[0] = -1;
+out:
+	for (i = 0; i < 5; i++)
+		fd_close(&l.fd[i]);
+	for (i = 0; i < 3; i++)
+		fd_close(&ours[i]);
+	if (l.env != NULL)
+		free_env(l.env);
+	return (r);
+}

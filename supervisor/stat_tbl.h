@@ -1,0 +1,31 @@
+/*
+ * The one list of counters: STAT(id, json name, help). They are what tests
+ * and operators look at instead of the log; /metrics shows each as
+ * ganger_<name>_total.
+ */
+#define STAT_TABLE(STAT) \
+	STAT(CLAIMED, "claimed", "jobs taken from a queue") \
+	STAT(STARTED, "started", "attempts sent to a child") \
+	STAT(DONE, "done", "results committed as done") \
+	STAT(FAILED, "failed", "jobs committed as failed") \
+	STAT(CANCELLED, "cancelled", "jobs committed as cancelled") \
+	STAT(EXPIRED, "expired", "jobs committed as expired") \
+	STAT(RETRIED, "retried", "attempts that will be made again") \
+	STAT(RETURNED, "returned", "jobs given back uncharged") \
+	STAT(MOVED, "moved", "jobs moved to another lane or queue") \
+	STAT(STALE, "stale", "results refused because the lease was not ours any more") \
+	STAT(TIMEOUTS, "timeouts", "jobs ended for their timeout") \
+	STAT(LOST_TAKEN, "taken_over", "leases taken over from dead workers") \
+	STAT(FENCED, "fenced", "jobs killed because the lease was not renewed in time") \
+	STAT(CHILD_STARTS, "child_starts", "children started") \
+	STAT(CHILD_DEATHS, "child_deaths", "children that died unasked") \
+	STAT(CHILD_KILLS, "child_kills", "trees that got KILL") \
+	STAT(FRAMES_STALE, "frames_stale", "frames of dead generations, dropped") \
+	STAT(FRAMES_BAD, "frames_bad", "frames that made no sense") \
+	STAT(REDIS_LOST, "redis_lost", "connections to Redis lost") \
+	STAT(REDIS_ERRORS, "redis_errors", "errors answered by Redis") \
+	STAT(LOG_LINES, "log_lines", "lines of jobs' output") \
+	STAT(LOG_DROPPED, "log_dropped", "lines of output nobody could be given") \
+	STAT(RELOADS, "reloads", "configurations taken over") \
+	STAT(RELOADS_FAILED, "reloads_failed", "configurations refused") \
+	STAT(BUGS, "bugs", "things that should not happen")

@@ -1,0 +1,132 @@
+/*
+ * The supervisor as a whole: what hangs where. One thread, one loop, no
+ * global but this (and the log's). Everything else has a header of its own.
+ */
+#ifndef SUPERVISOR_SUP_H
+#define SUPERVISOR_SUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "supervisor/conn.h"
+#include "supervisor/contain.h"
+#include "supervisor/pool.h"
+#include "supervisor/queue.h"
+#include "supervisor/slot.h"
+#include "supervisor/stat.h"
+
+#define SUP_MAGIC 0x73757021u
+
+struct conn;
+struct conn_group;
+struct event;
+struct event_base;
+struct http;
+struct page;
+struct route;
+
+enum sup_mode { MODE_RUNNING, MODE_DRAINING, MODE_STOPPING };
+
+/* What signals and timers asked for; acted on in the phases of a turn. */
+struct pending {
+	bool reload, reopen, drain, resume, deaths, replies;
+	unsigned stop;      /* TERMs so far; INT and QUIT count as two */
+	bool again;         /* a phase left work: do not sleep */
+};
+
+struct sup {
+	unsigned magic;
+	struct conf *conf;            /* owns; swapped by a reload */
+	char *conf_path;              /* NULL: none */
+	struct event_base *base;
+	const char *id;               /* worker id; lives in conf */
+	char *events;                 /* PREFIX:events */
+	char run[17];                 /* mark of this run, 16 hex digits */
+	uint64_t seq;                 /* of tokens, credits, jobs */
+	wall_t started_at;
+	enum sup_mode mode;
+	struct pending pending;
+	struct stats stat;
+
+	/* Redis */
+	struct conn_group *group;
+	struct conn *main;            /* all scripts */
+	struct conn *control;         /* subscriptions */
+	bool ready;                   /* main is up, scripts are loaded */
+	char *redis_why;              /* owns; why it is not, or was not */
+	struct conn_opts conn_opts;
+	char *conn_name;
+	int64_t redis_skew;           /* Redis's unix ms - our monotonic ms */
+	bool skew_known;
+	mono_t redis_seen;            /* last answer */
+	bool beaten;                  /* the first heartbeat was accepted */
+	mono_t beat_sent;
+
+	/* Children */
+	struct route *route;
+	struct page *page;
+	int page_fd;
+	char *endpoint;
+	char *child_path;             /* ganger-child */
+	struct slot_limits limits;
+	enum contain_way way;
+
+	struct queue_list queues;
+	struct pool_list pools;
+	unsigned nslots;
+	struct proc **slots;          /* by slot index; borrows from pools */
+	unsigned njobs;               /* jobs held, all queues */
+
+	struct http *http;
+	struct event *wake;           /* the next turn that no event brings */
+	mono_t wake_at;               /* when it is due; MONO_NEVER: unarmed */
+	mono_t watch_at, slow_at;     /* next looks, see watch.c */
+	mono_t hung_since;            /* jobs wait, slots idle, no claim; 0: no */
+	struct event *sig[8];
+	unsigned nsig;
+	mono_t stop_deadline;
+	mono_t flush_deadline;        /* results wait for Redis till then; 0: - */
+	bool hastened;                /* the quick stop began */
+	unsigned receipt_finished, receipt_returned, receipt_killed;
+	int exit_code;
+	int announce_fd;              /* the parent waits there; -1: nobody */
+
+	/* Outcome of the last reload, for status. */
+	char reload_text[512];
+	wall_t reload_at;
+	bool reload_ok;
+};
+
+/* Redis's unix milliseconds now, by the skew of the last answer; our own
+ * clock until one came. */
+wall_t sup_wall(const struct sup *sup);
+/* Takes the Redis time of an answer to a call sent at `sent`. */
+void sup_saw_redis(struct sup *sup, long long redis_ms, mono_t sent);
+
+/* Counts and words (rate limited) an error that Redis answered a script
+ * with; r may be NULL. */
+void sup_redis_error(struct sup *sup, const char *what, const char *key,
+    const redisReply *r);
+/* Makes sure that a turn of the loop comes at that time at the latest. */
+void sup_wake_at(struct sup *sup, mono_t at);
+
+/* Tells whoever started us (a parent that waits, systemd) that we are up
+ * (code 0) or have failed with that exit code. Only the first call counts. */
+void sup_announce(struct sup *sup, int code);
+
+/* redis.c: opens the connections, keeps `ready`. */
+void sup_connect(struct sup *sup);
+void sup_disconnect(struct sup *sup);
+
+/* loop.c: turns until the stop is complete; the exit code. */
+int sup_run(struct sup *sup);
+int sup_signals(struct sup *sup);
+/* The daemon takes new jobs. */
+bool sup_claims(const struct sup *sup);
+/* NULL if able to take work, else why not (static text). */
+const char *sup_unready(const struct sup *sup);
+
+#endif
