@@ -40,6 +40,7 @@ struct pending {
 struct sup {
 	unsigned magic;
 	struct conf *conf;            /* owns; swapped by a reload */
+	struct conf *boot_conf;       /* owns; identity, Redis, folders */
 	char *conf_path;              /* NULL: none */
 	struct event_base *base;
 	const char *id;               /* worker id; lives in conf */
