@@ -70,6 +70,14 @@
 	    "say why a job waits", \
 	    "Says what state a job is in, how many are before it in its lane, until " \
 	    "when it is delayed, and which workers serve its queue.") \
+	CMD(up, "", 0, 0, O(DIR) | O(LISTEN) | O(READY_FILE), \
+	    "start a private Redis and gangerd, to try it", \
+	    "Starts a redis-server of its own (append-only file, unix socket) and " \
+	    "gangerd in the foreground, with the selftest handler turned on, and " \
+	    "ends both on Ctrl-C. --dir is where all state lives " \
+	    "(~/.local/state/ganger/up). Sections and keys of a --config file are " \
+	    "used on top of the generated ones; only the Redis stays the private " \
+	    "one.") \
 	CMD(help, "[COMMAND]", 0, 1, 0, \
 	    "show help", \
 	    "Lists the commands, or shows how to use one.")

@@ -7,10 +7,11 @@ libcli_a_CPPFLAGS = $(cli_cppflags)
 libcli_a_SOURCES = \
 	cli/cli.h cli/cmd_cancel.c cli/cmd_control.c cli/cmd_dead.c \
 	cli/cmd_explain.c cli/cmd_job.c cli/cmd_models.c cli/cmd_status.c \
-	cli/cmd_submit.c cli/cmd_tbl.h cli/fleet.c cli/fleet.h cli/help.c \
+	cli/cmd_submit.c cli/cmd_tbl.h cli/cmd_up.c cli/fleet.c cli/fleet.h cli/help.c \
 	cli/joblog.c cli/joblog.h cli/opt.c cli/opt.h cli/opt_tbl.h cli/out.c \
 	cli/out.h cli/payload.c cli/payload.h cli/place.c cli/rds.c cli/rds.h \
-	cli/watch.c cli/watch.h
+	cli/up_conf.c cli/up_conf.h cli/up_find.c cli/up_find.h cli/up_http.c \
+	cli/up_http.h cli/up_proc.c cli/up_proc.h cli/watch.c cli/watch.h
 nodist_libcli_a_SOURCES = cli/cancel.lua.inc cli/revive.lua.inc
 cli/libcli_a-cmd_cancel.$(OBJEXT): cli/cancel.lua.inc
 cli/libcli_a-cmd_dead.$(OBJEXT): cli/revive.lua.inc

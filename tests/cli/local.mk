@@ -1,7 +1,8 @@
 # Tests of the program ganger against a redis-server of their own.
-cli_tests = tests/cli/check_cli.py tests/cli/check_docs.sh
+cli_tests = tests/cli/check_cli.py tests/cli/check_docs.sh \
+	tests/cli/check_up.py
 TESTS += $(cli_tests)
-EXTRA_DIST += $(cli_tests) tests/cli/cli_rig.py
+EXTRA_DIST += $(cli_tests) tests/cli/cli_rig.py tests/cli/fake_gangerd.py
 
 check_PROGRAMS += tests/cli/check_payload
 TESTS += tests/cli/check_payload
