@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-#include "conf/conf_struct.h" /* struct conf and its sections, from conf_tbl.h */
+#include "conf/conf_struct.h" /* struct conf, from conf_tbl.h */
 
 /* Every problem found, in order of line: "FILE:LINE: message\n" each. */
 struct conf_problems {
@@ -30,6 +30,10 @@ void conf_problems_fini(struct conf_problems *p);
  */
 int conf_load(const char *path, char *const *env, struct conf **cfp,
     struct conf_problems *problems);
+/* The same with the pidfile of gangerd -p (NULL: none), which wins over the
+ * file and decides the default worker_id too. */
+int conf_load_pidfile(const char *path, const char *pidfile, char *const *env,
+    struct conf **cfp, struct conf_problems *problems);
 void conf_free(struct conf **cfp);
 
 /* The effective configuration as an ini file; secrets as "(set)". */

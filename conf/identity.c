@@ -50,6 +50,20 @@ default_state_dir(const struct load *ld)
 	return (str_fmt("%s/.local/state/ganger", home));
 }
 
+/* That of the command line; a relative one starts at the current folder. */
+static char *
+given_pidfile(const char *pidfile)
+{
+	char *here, *path;
+
+	if (pidfile[0] == '/')
+		return (xstrdup(pidfile));
+	here = load_folder(NULL);
+	path = str_fmt("%s/%s", here, pidfile);
+	free(here);
+	return (path);
+}
+
 void
 resolve_dirs(struct load *ld)
 {
@@ -58,7 +72,9 @@ resolve_dirs(struct load *ld)
 
 	if (s->run_dir[0] == '\0')
 		value_replace(&s->run_dir, default_run_dir(ld));
-	if (s->pidfile[0] == '\0')
+	if (ld->pidfile != NULL)
+		value_replace(&s->pidfile, given_pidfile(ld->pidfile));
+	else if (s->pidfile[0] == '\0')
 		value_replace(&s->pidfile, str_fmt("%s/gangerd.pid",
 		    s->run_dir));
 	if (s->state_dir[0] != '\0')

@@ -345,9 +345,8 @@ resolve(struct load *ld)
 	resolve_schedules(ld);
 }
 
-/* The absolute folder of path, or the current one. */
-static char *
-folder_of(const char *path)
+char *
+load_folder(const char *path)
 {
 	const char *slash = path == NULL ? NULL : strrchr(path, '/');
 	char cwd[4096];
@@ -363,16 +362,16 @@ folder_of(const char *path)
 }
 
 int
-conf_load(const char *path, char *const *env, struct conf **cfp,
-    struct conf_problems *problems)
+conf_load_pidfile(const char *path, const char *pidfile, char *const *env,
+    struct conf **cfp, struct conf_problems *problems)
 {
-	struct load ld = { .path = path, .env = env };
+	struct load ld = { .path = path, .pidfile = pidfile, .env = env };
 	int r = 0;
 
 	*cfp = NULL;
 	ini_init(&ld.ini);
 	problem_init(&ld.problems);
-	ld.dir = folder_of(path);
+	ld.dir = load_folder(path);
 	ld.c = new_conf(path);
 	if (path != NULL)
 		apply_file(&ld);
@@ -391,6 +390,13 @@ conf_load(const char *path, char *const *env, struct conf **cfp,
 	ini_fini(&ld.ini);
 	free(ld.dir);
 	return (r);
+}
+
+int
+conf_load(const char *path, char *const *env, struct conf **cfp,
+    struct conf_problems *problems)
+{
+	return (conf_load_pidfile(path, NULL, env, cfp, problems));
 }
 
 static void

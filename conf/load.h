@@ -16,6 +16,7 @@
 struct load {
 	struct conf *c;       /* owns until success */
 	const char *path;     /* of the file, or NULL; borrows */
+	const char *pidfile;  /* of the command line, or NULL; borrows */
 	char *dir;            /* its absolute folder, or the current one; owns */
 	char *const *env;     /* borrows */
 	struct ini ini;
@@ -38,6 +39,10 @@ bool load_given(const struct load *ld, enum conf_section section,
 void load_problem(struct load *ld, enum conf_section section,
     const char *name, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* The absolute folder that a path's file lies in; the current folder for NULL
+ * or a bare name. The caller frees. */
+char *load_folder(const char *path);
 
 /* Makes a relative path absolute, from the folder of the file. */
 void load_absolute(const struct load *ld, char **path);

@@ -8,9 +8,12 @@
 
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/str.h"
 #include "base/xalloc.h"
 
 void
@@ -35,12 +38,16 @@ problem_add(struct problem_list *l, int line, const char *fmt, ...)
 {
 	char message[512], *p;
 	va_list ap;
+	bool utf8;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
+	/* A long value was perhaps cut within a character. */
+	utf8 = str_utf8_ok(message, strlen(message));
 	for (p = message; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
+		if ((unsigned char)*p < ' ' || *p == 0x7f ||
+		    (!utf8 && (unsigned char)*p > 0x7f))
 			*p = '?';
 	if (l->count == l->size) {
 		l->size = l->size == 0 ? 16 : l->size * 2;

@@ -85,18 +85,23 @@ read_text(struct job_spec *spec, const struct job_key *k,
 	return (NULL);
 }
 
+static bool
+name_char(char c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	    (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-');
+}
+
 /* Names become parts of paths: no separator, nothing hidden, no "..". */
 static bool
 name_ok(struct slice s)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t i;
 
 	if (s.n == 0 || s.n > JOB_NAME_MAX || s.p[0] == '.')
 		return (false);
 	for (i = 0; i < s.n; i++)
-		if (s.p[i] == '\0' || strchr(allowed, s.p[i]) == NULL)
+		if (!name_char(s.p[i]))
 			return (false);
 	return (true);
 }
@@ -400,14 +405,17 @@ number_value(struct slice raw, struct value *v)
 	long long i;
 	int r;
 
-	r = json_double(raw, &v->d);
-	if (r == -ERR_RANGE) {
-		v->d = raw.p[0] == '-' ? -INFINITY : INFINITY;
-		r = 0;
-	}
 	v->whole = json_int64(raw, &i) == 0;
-	v->i = v->whole ? i : 0;
-	return (r);
+	if (v->whole) {
+		v->i = i;
+		v->d = (double)i;
+		return (0);
+	}
+	r = json_double(raw, &v->d);
+	if (r != -ERR_RANGE)
+		return (r);
+	v->d = raw.p[0] == '-' ? -INFINITY : INFINITY;
+	return (0);
 }
 
 static int

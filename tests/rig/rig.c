@@ -158,6 +158,10 @@ daemon_env(struct rig *r, const char **env)
 	for (i = 0; i < r->nenv; i++)
 		env[i] = r->env[i];
 	env[i++] = rig_fmt(r, RIG_MARK "=%s", r->dir);
+	env[i++] = rig_fmt(r, "GANGER_CHILD=%s", rig_path("GANGER_CHILD",
+	    RIG_CHILD));
+	env[i++] = rig_fmt(r, "GANGER_PLUGIN_DIR=%s",
+	    rig_path("GANGER_PLUGIN_DIR", RIG_PLUGIN_DIR));
 	env[i++] = rig_fmt(r, "ASAN_OPTIONS=%s:log_path=%s/san",
 	    asan != NULL ? asan : "", r->dir);
 	env[i++] = rig_fmt(r, "UBSAN_OPTIONS=print_stacktrace=1:"
@@ -169,7 +173,7 @@ void
 rig_daemon_spawn(struct rig *r, int i)
 {
 	struct rig_daemon *d = &r->d[i];
-	const char *env[RIG_ENV_MAX + 4];
+	const char *env[RIG_ENV_MAX + 6];
 	const char *argv[] = { rig_path("GANGERD", RIG_GANGERD), "-F", "-c",
 	    d->file, NULL };
 
@@ -182,7 +186,7 @@ rig_daemon_spawn(struct rig *r, int i)
 int
 rig_gangerd(struct rig *r, const char **outp, const char *const *args)
 {
-	const char *env[RIG_ENV_MAX + 4];
+	const char *env[RIG_ENV_MAX + 6];
 	const char *argv[16] = { rig_path("GANGERD", RIG_GANGERD) };
 	const char *log = rig_fmt(r, "%s/gangerd.out", r->dir);
 	int i, wstatus;
@@ -260,11 +264,25 @@ rig_daemon_file(const struct rig *r, int i)
 	return (r->d[i].file);
 }
 
+/* What the daemon itself calls impossible must not have happened. */
+static void
+check_counters(struct rig *r, int i)
+{
+	json_t *w;
+
+	if (rig_http(r, i, "/healthz", NULL) != 200)
+		return;
+	w = rig_status(r, i);
+	ck_assert_int_eq(js_int(w, "counters.bugs"), 0);
+	ck_assert_int_eq(js_int(w, "counters.frames_bad"), 0);
+}
+
 void
 rig_daemon_end(struct rig *r, int i)
 {
 	int status;
 
+	check_counters(r, i);
 	rig_kill(rig_daemon_pid(r, i), SIGTERM);
 	status = rig_daemon_wait(r, i);
 	ck_assert_msg(status == 0, "gangerd %s ended with status %d after "

@@ -10,13 +10,25 @@ tests_rig_librig_a_SOURCES = \
 rig_cppflags = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CHECK_CFLAGS) \
 	-DRIG_GANGERD='"$(abs_top_builddir)/gangerd"' \
+	-DRIG_CHILD='"$(abs_top_builddir)/ganger-child"' \
+	-DRIG_PLUGIN_DIR='"$(abs_top_builddir)/.libs"' \
 	-DRIG_CHILDREN_SRC='"$(abs_top_srcdir)/tests/children"' \
 	-DRIG_CHILDREN_BIN='"$(abs_top_builddir)/tests/children"'
 rig_ldadd = tests/rig/librig.a $(HIREDIS_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_rig_librig_a_CPPFLAGS = $(rig_cppflags)
 EXTRA_DIST += tests/children/alone.sh tests/children/dump.sh \
-	tests/children/end.sh tests/children/once.sh tests/children/steps.sh \
-	tests/children/stubborn.sh tests/children/wait.sh
+	tests/children/end.sh tests/children/once.sh tests/children/sdk.py \
+	tests/children/steps.sh tests/children/stubborn.sh \
+	tests/children/wait.sh
+
+check_PROGRAMS += tests/children/runner
+tests_children_runner_CPPFLAGS = $(AM_CPPFLAGS) $(MSGPACK_CFLAGS) \
+	$(JANSSON_CFLAGS)
+tests_children_runner_LDADD = $(MSGPACK_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/system/s_0_rig
+tests_system_s_0_rig_CPPFLAGS = $(rig_cppflags)
+tests_system_s_0_rig_LDADD = $(rig_ldadd)
 
 check_PROGRAMS += tests/system/s_a_start
 tests_system_s_a_start_CPPFLAGS = $(rig_cppflags)
@@ -33,3 +45,42 @@ tests_system_s_b_invalid_LDADD = $(rig_ldadd)
 check_PROGRAMS += tests/system/s_b_job
 tests_system_s_b_job_CPPFLAGS = $(rig_cppflags)
 tests_system_s_b_job_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_b_python
+tests_system_s_b_python_CPPFLAGS = $(rig_cppflags)
+tests_system_s_b_python_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_b_runner
+tests_system_s_b_runner_CPPFLAGS = $(rig_cppflags)
+tests_system_s_b_runner_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_c_many
+tests_system_s_c_many_CPPFLAGS = $(rig_cppflags)
+tests_system_s_c_many_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_c_sched
+tests_system_s_c_sched_CPPFLAGS = $(rig_cppflags)
+tests_system_s_c_sched_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_d_death
+tests_system_s_d_death_CPPFLAGS = $(rig_cppflags)
+tests_system_s_d_death_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_e_timeout
+tests_system_s_e_timeout_CPPFLAGS = $(rig_cppflags)
+tests_system_s_e_timeout_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_h_redis
+tests_system_s_h_redis_CPPFLAGS = $(rig_cppflags)
+tests_system_s_h_redis_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_j_stop
+tests_system_s_j_stop_CPPFLAGS = $(rig_cppflags)
+tests_system_s_j_stop_LDADD = $(rig_ldadd)
+
+TESTS += tests/system/s_0_rig
+
+# The long way: 20,000 jobs where make check runs 2,000.
+.PHONY: check-slow
+check-slow:
+	RIG_JOBS=20000 $(MAKE) check TESTS='tests/system/s_c_many'

@@ -32,6 +32,11 @@ static const struct bad {
 	{ "[log]\nlevel = a\x01\x1b[2J\n",
 	    "@:2: level: \"a??[2J\" is not bug, error, warn, info, debug or "
 	    "trace\n" },
+	{ "[log]\nlevel = 1234567890123456789012345678901234567890123456789"
+	    "012345678901234567890123456789\xc3\xa4\n",
+	    "@:2: level: \"123456789012345678901234567890123456789012345678"
+	    "9012345678901234567890123456789?\" is not bug, error, warn, info, "
+	    "debug or trace\n" },
 	{ "[log]\nlevel = info\n\nlevel = warn\n",
 	    "@:4: level: duplicate key, first at line 2\n" },
 	{ "[log]\n[redis]\n[log]\nlevl = x\n",

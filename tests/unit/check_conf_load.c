@@ -106,7 +106,7 @@ START_TEST(t_folders_of_root_and_of_ordinary_users)
 	(void)snprintf(run, sizeof(run), "/tmp/ganger-%u",
 	    (unsigned)geteuid());
 	ck_assert_str_eq(s->run_dir, run);
-	ck_assert_str_eq(s->state_dir, "/home/of-test/.local/state/ganger");
+	ck_assert_str_eq(s->state_dir, "/test-home/.local/state/ganger");
 	rig_env("XDG_RUNTIME_DIR=/run/user/1");
 	rig_env("XDG_STATE_HOME=/state");
 	ck_assert_int_eq(rig_load_file(NULL), 0);
@@ -153,6 +153,29 @@ START_TEST(t_worker_id_is_stable_and_differs_by_pidfile)
 	    ->direct_queue, "ai:worker:w:1:queue");
 	free(first);
 	free(other);
+}
+END_TEST
+
+START_TEST(t_pidfile_of_the_command_line_wins)
+{
+	static const char text[] = "[supervisor]\npidfile = /file.pid\n";
+	char *env[] = { NULL }, *by_file, cwd[4096];
+	const char *bare;
+
+	by_file = xstrdup(rig_good(text)->supervisor.worker_id);
+	conf_free(&rig.c);
+	ck_assert_int_eq(conf_load_pidfile(rig.file, "/x.pid", env, &rig.c,
+	    &rig.problems), 0);
+	ck_assert_str_eq(rig.c->supervisor.pidfile, "/x.pid");
+	ck_assert_str_ne(rig.c->supervisor.worker_id, by_file);
+	conf_free(&rig.c);
+	ck_assert_int_eq(conf_load_pidfile(rig.file, "x.pid", env, &rig.c,
+	    &rig.problems), 0);
+	ck_assert_ptr_nonnull(getcwd(cwd, sizeof(cwd)));
+	bare = rig.c->supervisor.pidfile;
+	ck_assert_int_eq(strncmp(bare, cwd, strlen(cwd)), 0);
+	ck_assert_str_eq(bare + strlen(cwd), "/x.pid");
+	free(by_file);
 }
 END_TEST
 
@@ -522,6 +545,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, t_folders_of_root_and_of_ordinary_users);
 	tcase_add_test(tc, t_relative_paths_start_at_the_files_folder);
 	tcase_add_test(tc, t_worker_id_is_stable_and_differs_by_pidfile);
+	tcase_add_test(tc, t_pidfile_of_the_command_line_wins);
 	tcase_add_test(tc, t_environment_wins_over_the_file);
 	tcase_add_test(tc, t_bad_variables_are_named);
 	tcase_add_test(tc, t_file_and_variable_may_both_be_bad);

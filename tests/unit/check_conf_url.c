@@ -9,7 +9,7 @@
 #include "base/obj.h"
 #include "tests/check_run.h"
 
-#define SOCKET_108 "/123456789/123456789/123456789/123456789/123456789" \
+#define SOCKET_108 "unix:/123456789/123456789/123456789/123456789/123456789" \
 	"/123456789/123456789/123456789/123456789/123456789/1234567"
 
 static const struct good {
@@ -60,7 +60,7 @@ static const char *const bad[] = {
 	"redis://u:%4@h", "redis://u:%00@h", "redis://u:p@", "http://h:1/0",
 	"unix:", "unix:r.sock", "unix://r.sock", "unix:/r?", "unix:/r?db=",
 	"unix:/r?db=x", "unix:/r?db=1&x=2", "unix:/r?password=x",
-	"unix:/r%00s", "unix:" SOCKET_108, " redis://h", "redis://h\n",
+	"unix:/r%00s", SOCKET_108, " redis://h", "redis://h\n",
 };
 
 static void

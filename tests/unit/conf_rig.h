@@ -49,7 +49,7 @@ rig_setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(rig.dir));
 	(void)snprintf(rig.file, sizeof(rig.file), "%s/t.ini", rig.dir);
 	conf_problems_init(&rig.problems);
-	rig_env("HOME=/home/of-test");
+	rig_env("HOME=/test-home");
 	rig_env("PATH=/nowhere:/bin:/usr/bin");
 }
 

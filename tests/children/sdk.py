@@ -1,0 +1,20 @@
+"""A runner by the Python SDK, for tests/system/s_b_python.c."""
+import os
+
+from ganger import runner
+
+
+@runner.infer
+def infer(job, model):
+    """Answers with what it was given and who it is."""
+    what = job.input["do"]
+    if what == "raise":
+        raise ValueError("no luck in python")
+    if what == "progress":
+        job.progress(0.5, "half way")
+    print("said by print", flush=True)
+    return {"value": job.input.get("value"), "pid": os.getpid()}
+
+
+if __name__ == "__main__":
+    runner.main()

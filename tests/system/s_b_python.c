@@ -1,0 +1,86 @@
+/*
+ * A runner written with the Python SDK, under the real daemon. Skipped where
+ * no python3 with msgpack is found.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/check_run.h"
+#include "tests/rig/rig.h"
+
+static const char *
+python(void)
+{
+	const char *p = getenv("PYTHON3");
+
+	return (p != NULL && *p != '\0' ? p : "python3");
+}
+
+static struct rig *
+start_sdk(void)
+{
+	struct rig *r = rig_new(0);
+	const char *ini = rig_fmt(r, "kill_grace = 1s\n[pool p]\nslots = 1\n"
+	    "[handler py]\nkind = runner\ncommand = %s @SRC@/sdk.py\n"
+	    "types = inference\nenv.PYTHONPATH = @SRC@/../../python\n",
+	    python());
+
+	rig_daemon_start(r, rig_daemon(r, "w1", ini));
+	return (r);
+}
+
+/* One process answers both jobs; were it not kept the pids would differ. */
+START_TEST(t_sdk_runner_serves_jobs)
+{
+	struct rig *r = start_sdk();
+	long long pid;
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"p1\","
+	    "\"input\":{\"do\":\"echo\",\"value\":\"\\u00fc\"}}");
+	rec = rig_wait_record(r, Q_INF, "p1", "done");
+	ck_assert_str_eq(js_str(rec, "result.value"), "\xc3\xbc");
+	pid = js_int(rec, "result.pid");
+	rig_push(r, Q_INF, "{\"id\":\"p2\",\"input\":{\"do\":\"echo\"}}");
+	rec = rig_wait_record(r, Q_INF, "p2", "done");
+	ck_assert_int_eq(js_int(rec, "result.pid"), pid);
+	ck_assert_ptr_nonnull(strstr(rig_log(r, Q_INF, "p2"),
+	    "said by print"));
+	rig_stop(&r);
+}
+END_TEST
+
+/* Who debugs a job reads its traceback in the record, nowhere else. */
+START_TEST(t_sdk_exception_is_the_jobs_error)
+{
+	struct rig *r = start_sdk();
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"p3\",\"max_attempts\":1,"
+	    "\"input\":{\"do\":\"raise\"}}");
+	rec = rig_wait_record(r, Q_INF, "p3", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "handler-error");
+	ck_assert_ptr_nonnull(strstr(js_str(rec, "error.message"),
+	    "ValueError: no luck in python"));
+	rig_push(r, Q_INF, "{\"id\":\"p4\",\"input\":{\"do\":\"progress\"}}");
+	rig_wait_record(r, Q_INF, "p4", "done");
+	rig_stop(&r);
+}
+END_TEST
+
+int
+main(int argc, char **argv)
+{
+	const TTest *const tests[] = { t_sdk_runner_serves_jobs,
+	    t_sdk_exception_is_the_jobs_error };
+	char cmd[512];
+
+	snprintf(cmd, sizeof(cmd), "%s -c 'import msgpack' 2>/dev/null",
+	    python());
+	if (system(cmd) != 0)
+		return (check_skip("no python3 with msgpack"));
+	return (rig_main(argc, argv, "s_b_python", tests, 2));
+}
