@@ -35,7 +35,8 @@ echo "cppcheck"
 flags=
 for flag; do
 	case $flag in
-	-I*|-D*) flags="$flags $flag" ;;
+	-I*) flags="$flags -I$(cd "${flag#-I}" && pwd -P)" ;;
+	-D*) flags="$flags $flag" ;;
 	esac
 done
 # Its parser needs the macros of the one system header with syntax of its own.

@@ -6,7 +6,8 @@ TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS) scripts/coverage.sh scripts/cppcheck.cfg \
 	scripts/cppcheck.supp scripts/files.sh scripts/format.sh \
 	scripts/lint.sh scripts/setup scripts/test scripts/variant.sh \
-	.clang-format .clang-tidy tests/.clang-tidy
+	.clang-format .clang-tidy proto/.clang-tidy \
+	supervisor/.clang-tidy tests/.clang-tidy
 
 # One level of the tests.
 .PHONY: check-unit check-proto check-system check-scripts
@@ -23,8 +24,9 @@ asan ubsan tsan:
 coverage:
 	$(SHELL) $(srcdir)/scripts/variant.sh $@ --enable-coverage
 	find _build/coverage -name '*.gcda' -exec rm -f {} +
-	$(MAKE) -C _build/coverage check
-	$(SHELL) $(srcdir)/scripts/coverage.sh _build/coverage
+	status=0; $(MAKE) -C _build/coverage check || status=$$?; \
+	    $(SHELL) $(srcdir)/scripts/coverage.sh _build/coverage && \
+	    exit $$status
 
 # Unit and protocol tests under valgrind. Cases that end by a signal leave
 # memory behind by design; only definite leaks of the others count.
@@ -38,7 +40,8 @@ memcheck:
 LINT_CPPFLAGS = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
 	$(ZMQ_CFLAGS) $(HIREDIS_CFLAGS) $(MSGPACK_CFLAGS) $(EVENT_CFLAGS) \
 	$(JANSSON_CFLAGS) $(CHECK_CFLAGS) $(CUDA_CFLAGS) $(ONNXRUNTIME_CFLAGS) \
-	$(libconf_a_CPPFLAGS) $(libsup_a_CPPFLAGS) $(rig_cppflags)
+	$(libconf_a_CPPFLAGS) $(libsup_a_CPPFLAGS) $(rig_cppflags) \
+	$(cli_cppflags) $(gangerd_CPPFLAGS) $(ganger_child_CPPFLAGS)
 lint: all
 	$(SHELL) $(srcdir)/scripts/lint.sh $(abs_top_srcdir) $(LINT_CPPFLAGS)
 format format-check:
