@@ -15,7 +15,9 @@ fuzz_engine = tests/fuzz/replay.c
 fuzz_ldflags =
 endif
 
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/replay.c
+EXTRA_DIST += tests/fuzz/replay.c tests/fuzz/corpus/frame \
+	tests/fuzz/corpus/job tests/fuzz/corpus/json \
+	tests/fuzz/corpus/startup tests/fuzz/corpus/transcode
 
 tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/fuzz.h \
 	$(fuzz_engine)
