@@ -10,7 +10,7 @@ dist_gangerpy_DATA = \
 	python/ganger/runner.py
 TESTS += python/tests/check_python.sh
 EXTRA_DIST += \
-	python/README.md python/pyproject.toml \
+	scripts/demo python/README.md python/pyproject.toml \
 	python/examples/digits/demo.py python/examples/digits/digits.py \
 	python/examples/digits/infer.py python/examples/digits/instance.py \
 	python/examples/digits/settings.py python/examples/digits/show.py \

@@ -21,6 +21,10 @@ from ganger.runner import Runner
 
 DEADLINE = 60.0  # seconds
 PYTHON_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# for processes: this package, then wherever this process finds the others
+PYTHONPATH = os.pathsep.join(
+    filter(None, (PYTHON_DIR, os.environ.get("PYTHONPATH")))
+)
 
 
 class FakeChild:
@@ -156,7 +160,7 @@ class ProcessChild(FakeChild):
                 text=True,
                 env={
                     **os.environ,
-                    "PYTHONPATH": PYTHON_DIR,
+                    "PYTHONPATH": PYTHONPATH,
                     "GANGER_RUNNER_FD": str(theirs.fileno()),
                     **env,
                 },

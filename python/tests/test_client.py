@@ -10,7 +10,7 @@ import time
 import unittest
 import uuid
 
-from fake_child import DEADLINE, PYTHON_DIR
+from fake_child import DEADLINE, PYTHONPATH
 from private_redis import SERVER, PrivateRedis, until
 
 import ganger
@@ -35,7 +35,7 @@ class WithoutRedis(unittest.TestCase):
                 "import sys; sys.modules['redis'] = None\n"
                 "import ganger.client",
             ],
-            env={"PYTHONPATH": PYTHON_DIR},
+            env={"PYTHONPATH": PYTHONPATH},
             capture_output=True,
             text=True,
             timeout=DEADLINE,

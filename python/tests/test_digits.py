@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-from fake_child import DEADLINE, PYTHON_DIR, ProcessChild
+from fake_child import DEADLINE, PYTHON_DIR, PYTHONPATH, ProcessChild
 
 FOLDER = os.path.join(PYTHON_DIR, "examples", "digits")
 EPOCHS = 6
@@ -44,7 +44,7 @@ def train(folder, name, epochs, die_after=None):
             text=True,
             env={
                 **os.environ,
-                "PYTHONPATH": PYTHON_DIR,
+                "PYTHONPATH": PYTHONPATH,
                 "GANGER_PROGRESS_FD": str(write),
                 **{f"GANGER_{key}": path for key, path in paths.items()},
             },

@@ -10,7 +10,7 @@ import tempfile
 import textwrap
 import unittest
 
-from fake_child import DEADLINE, PYTHON_DIR, ProcessChild
+from fake_child import DEADLINE, PYTHONPATH, ProcessChild
 
 # Each program serves jobs whose input.do names one of its functions.
 PROGRAM = """
@@ -146,7 +146,7 @@ class Process(unittest.TestCase):
     def test_a_program_started_by_hand_says_what_it_is(self):
         for value in (None, "", "x", "0", "777"):
             with self.subTest(value):
-                env = {**os.environ, "PYTHONPATH": PYTHON_DIR}
+                env = {**os.environ, "PYTHONPATH": PYTHONPATH}
                 env.pop("GANGER_RUNNER_FD", None)
                 if value is not None:
                     env["GANGER_RUNNER_FD"] = value
