@@ -38,8 +38,9 @@ is_running(const json_t *before, const json_t *now)
 static bool
 config_changed(const json_t *before, const json_t *now)
 {
-	return (!json_equal(json_object_get(before, "config"),
-	    json_object_get(now, "config")));
+	const json_t *a = js_get(before, "config"), *b = js_get(now, "config");
+
+	return (js_num(a, "loaded_at") != js_num(b, "loaded_at"));
 }
 
 /* Sends {"op": op}; dies if nobody listens. */
@@ -75,12 +76,34 @@ await_effect(struct cli *cli, const char *worker, const json_t *before,
 	}
 }
 
+/* A state is a word; the outcome of a reload is { ok, message, ... }. */
+static int
+say_outcome(struct cli *cli, const char *worker, const char *member,
+    json_t *value)
+{
+	const char *text = json_is_string(value) ? json_string_value(value) :
+	    js_str(value, "message");
+	json_t *o;
+
+	if (cli_json(cli)) {
+		o = json_pack("{s:s, s:O?}", "worker", worker, member, value);
+		out_json(o);
+		json_decref(o);
+	} else {
+		printf("%s ", worker);
+		out_text(stdout, text, strlen(text));
+		putchar('\n');
+	}
+	return (json_is_object(value) && !js_bool(value, "ok") ? CLI_FAILED :
+	    CLI_OK);
+}
+
 static int
 control(struct cli *cli, const char *op, effect_f *shows, const char *member)
 {
 	const char *worker = cli->argv[0];
-	json_t *before, *now, *o;
-	char *text;
+	json_t *before, *now;
+	int rc;
 
 	if (!str_id_ok(slice_of(worker)))
 		cli_usage(cli->cmd, "bad worker \"%s\"", worker);
@@ -93,19 +116,9 @@ control(struct cli *cli, const char *op, effect_f *shows, const char *member)
 	if (now == NULL)
 		cli_die(CLI_TIMEOUT, "worker %s was asked to %s, but does not "
 		    "show it yet", worker, op);
-	o = json_pack("{s:s, s:O?}", "worker", worker, member,
-	    json_object_get(now, member));
-	text = json_dumps(json_object_get(now, member),
-	    JSON_COMPACT | JSON_ENCODE_ANY);
-	if (cli_json(cli))
-		out_json(o);
-	else
-		printf("%s %s\n", worker, json_is_string(json_object_get(now,
-		    member)) ? js_str(now, member) : text);
-	free(text);
-	json_decref(o);
+	rc = say_outcome(cli, worker, member, json_object_get(now, member));
 	json_decref(now);
-	return (CLI_OK);
+	return (rc);
 }
 
 int

@@ -70,6 +70,10 @@
 	    "say why a job waits", \
 	    "Says what state a job is in, how many are before it in its lane, until " \
 	    "when it is delayed, and which workers serve its queue.") \
+	CMD(doctor, "", 0, 0, 0, \
+	    "check this host and Redis", \
+	    "Checks Redis, its settings, the workers and this host, and says for " \
+	    "each what is wrong and what helps. Exits 1 if a check failed.") \
 	CMD(up, "", 0, 0, O(DIR) | O(LISTEN) | O(READY_FILE), \
 	    "start a private Redis and gangerd, to try it", \
 	    "Starts a redis-server of its own (append-only file, unix socket) and " \

@@ -325,11 +325,30 @@ def t_control_waits_for_the_effect(rig):
     worker(rig, "w1", state="draining")
     assert p.communicate(timeout=20)[0] == b"w1 draining\n"
     assert p.returncode == 0
-    p = rig.start("reload", "w1", "--json")
-    assert json.loads(sub.reply()[2]) == {"op": "reload"}
-    worker(rig, "w1", config="reloaded")
-    assert json.loads(p.communicate(timeout=20)[0])["config"] == "reloaded"
+    for ok in (True, False):
+        p = rig.start("reload", "w1", "--json")
+        assert json.loads(sub.reply()[2]) == {"op": "reload"}
+        config = {"ok": ok, "loaded_at": 5 + ok, "message": "m"}
+        worker(rig, "w1", config=config)
+        assert json.loads(p.communicate(timeout=20)[0])["config"] == config
+        assert p.returncode == (0 if ok else 1)
     sub.close()
+
+
+def t_doctor_finds_what_is_wrong(rig):
+    got = {c["check"]: c for c in rig.lines("doctor", rc=1)}
+    assert got["redis"]["verdict"] == got["clock"]["verdict"] == "ok"
+    assert got["persistence"]["verdict"] == "warn"
+    assert got["workers"]["verdict"] == "fail" and got["workers"]["remedy"]
+    worker(rig, "w1")
+    got = {c["check"]: c for c in rig.lines("doctor")}
+    assert got["workers"]["verdict"] == got["leases"]["verdict"] == "ok"
+    rig.redis("ZADD", "{%s}:leases" % CPU, 1000, "w0")
+    worker(rig, "w1", slots=[{"slot": 0, "state": "QUARANTINED"}])
+    got = {c["check"]: c for c in rig.lines("doctor", rc=1)}
+    assert got["leases"]["verdict"] == "fail"
+    assert got["slots"]["verdict"] == "warn"
+    rig.run("--redis", "unix:/nonexistent", "doctor", rc=3)
 
 
 def t_models_lists_versions(rig):
