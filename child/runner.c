@@ -130,6 +130,7 @@ take_log(struct runner *r, const struct runner_msg *m)
 static const enum cause runner_causes[] = {
 	CAUSE_HANDLER_ERROR, CAUSE_TRY_AGAIN, CAUSE_LOAD_FAILED,
 	CAUSE_UNKNOWN_MODEL, CAUSE_GPU_ERROR, CAUSE_GPU_MEMORY,
+	CAUSE_RESULT_TOO_LARGE,
 };
 
 static enum cause

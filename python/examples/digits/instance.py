@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -132,11 +131,10 @@ class Instance:
                 text = file.read()
         except FileNotFoundError:
             return False
-        url = re.search(r"https?://[^\s/]+", text)
-        socket = re.search(r"/[^\s:]+\.sock\b", text)
-        if url and socket:
-            self.url, self.socket = url[0], socket[0]
-        return bool(url and socket and text.endswith("\n"))
+        if not text.endswith("\n"):
+            return False
+        self.url, self.socket = text.split()
+        return True
 
     def log_tail(self, lines: int = 20) -> str:
         """Gives the end of what ganger up wrote."""
