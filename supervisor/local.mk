@@ -1,7 +1,44 @@
-# supervisor
+# supervisor: gangerd. All but main.c is a library, so that unit tests link it.
 include supervisor/broker.mk
 
 noinst_LIBRARIES += libsup.a
-libsup_a_SOURCES = $(SUP_BROKER_SOURCES)
+libsup_a_CPPFLAGS = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(EVENT_CFLAGS) \
+	$(JANSSON_CFLAGS) $(ZMQ_CFLAGS) $(MSGPACK_CFLAGS)
+libsup_a_SOURCES = $(SUP_BROKER_SOURCES) \
+	supervisor/admit.c supervisor/admit.h \
+	supervisor/beat.c supervisor/beat.h \
+	supervisor/contain.c supervisor/contain.h \
+	supervisor/control.c supervisor/control.h \
+	supervisor/death.c supervisor/death.h \
+	supervisor/finish.c supervisor/finish.h \
+	supervisor/http.c supervisor/http.h \
+	supervisor/intake.c supervisor/intake.h \
+	supervisor/job.c supervisor/job.h \
+	supervisor/lease.c supervisor/lease.h \
+	supervisor/loop.c \
+	supervisor/output.c \
+	supervisor/place.c supervisor/place.h \
+	supervisor/pool.c supervisor/pool.h \
+	supervisor/proc.c supervisor/proc.h \
+	supervisor/queue.c supervisor/queue.h \
+	supervisor/record.c supervisor/record.h \
+	supervisor/redis.c \
+	supervisor/reload.c supervisor/reload.h \
+	supervisor/rename.c supervisor/rename.h \
+	supervisor/route.c supervisor/route.h \
+	supervisor/settle.c supervisor/settle.h \
+	supervisor/slot.c supervisor/slot.h supervisor/slot_tbl.h \
+	supervisor/spawn.c \
+	supervisor/stat.c supervisor/stat.h supervisor/stat_tbl.h \
+	supervisor/status.c supervisor/status.h \
+	supervisor/stop.c supervisor/stop.h \
+	supervisor/sup.h \
+	supervisor/watch.c supervisor/watch.h
 nodist_libsup_a_SOURCES = $(SUP_BROKER_BUILT)
-libsup_a_CPPFLAGS = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(EVENT_CFLAGS)
+
+sbin_PROGRAMS += gangerd
+gangerd_SOURCES = supervisor/main.c
+gangerd_CPPFLAGS = $(libsup_a_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"' \
+	-DLIBEXECDIR='"$(libexecdir)"'
+gangerd_LDADD = libsup.a libconf.a libproto.a libbase.a $(HIREDIS_LIBS) \
+	$(EVENT_LIBS) $(JANSSON_LIBS) $(ZMQ_LIBS) $(MSGPACK_LIBS) -lm

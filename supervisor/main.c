@@ -1,0 +1,558 @@
+/*
+ * gangerd: arguments, start in order, run, end in order. Everything that can
+ * refuse to start does so here, with the exit code of the contract (section
+ * 1) and one line that says what is wrong.
+ *
+ * Diagnostics: 64 usage, 69 Redis, 71 an address or folder that can't be had,
+ * 73 already running, 78 configuration.
+ */
+#include "config.h"
+
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/cpus.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/obj.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "conf/conf.h"
+#include "proto/page.h"
+
+#include "supervisor/beat.h"
+#include "supervisor/http.h"
+#include "supervisor/job.h"
+#include "supervisor/place.h"
+#include "supervisor/pool.h"
+#include "supervisor/proc.h"
+#include "supervisor/reload.h"
+#include "supervisor/route.h"
+#include "supervisor/settle.h"
+#include "supervisor/sup.h"
+
+extern char **environ;
+
+struct args {
+	const char *file;       /* -c, or the default one if it exists */
+	const char *pidfile;    /* -p */
+	bool foreground, test, dump;
+};
+
+_Noreturn static void __attribute__((format(printf, 2, 3)))
+die(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)fputs("gangerd: ", stderr);
+	(void)vfprintf(stderr, fmt, ap);
+	(void)fputc('\n', stderr);
+	va_end(ap);
+	exit(code);
+}
+
+static void
+usage(FILE *out)
+{
+	(void)fputs("usage: gangerd [-c FILE] [-p PIDFILE] [-FtTVh]\n"
+	    "  -c FILE     configuration (default: " SYSCONFDIR
+	    "/ganger/ganger.ini, if it exists)\n"
+	    "  -p PIDFILE  write the process id there, and hold it locked\n"
+	    "  -F          stay in the foreground\n"
+	    "  -t          test the configuration, name every problem, exit\n"
+	    "  -T          print the effective configuration, exit\n"
+	    "  -V          print the version, exit\n", out);
+}
+
+static struct args
+parse_args(int argc, char **argv)
+{
+	struct args a = { 0 };
+	int c;
+
+	while ((c = getopt(argc, argv, "c:p:FtTVh")) != -1) {
+		switch (c) {
+		case 'c': a.file = optarg; break;
+		case 'p': a.pidfile = optarg; break;
+		case 'F': a.foreground = true; break;
+		case 't': a.test = true; break;
+		case 'T': a.dump = true; break;
+		case 'V':
+			(void)printf("gangerd %s\n", PACKAGE_VERSION);
+			exit(EX_OK);
+		case 'h':
+			usage(stdout);
+			exit(EX_OK);
+		default:
+			usage(stderr);
+			exit(EX_USAGE);
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "gangerd: unexpected argument %s\n",
+		    argv[optind]);
+		usage(stderr);
+		exit(EX_USAGE);
+	}
+	if (a.file == NULL &&
+	    access(SYSCONFDIR "/ganger/ganger.ini", F_OK) == 0)
+		a.file = SYSCONFDIR "/ganger/ganger.ini";
+	return (a);
+}
+
+static struct conf *
+load_conf(const struct args *a)
+{
+	struct conf_problems problems;
+	struct conf *c = NULL;
+
+	conf_problems_init(&problems);
+	if (conf_load_pidfile(a->file, a->pidfile, environ, &c,
+	    &problems) != 0) {
+		(void)fputs(buf_cstr(&problems.text), stderr);
+		exit(EX_CONFIG);
+	}
+	conf_problems_fini(&problems);
+	return (c);
+}
+
+/* What placement says, as an error or as the plan of -t. */
+static void
+check_place(const struct conf *c, bool print)
+{
+	struct cpus *sets = NULL;
+	unsigned n, i, k, at = 0;
+	struct buf why, text;
+	bool shared;
+
+	buf_init(&why, 4096);
+	buf_init(&text, 65536);
+	for (i = 0; i < c->npools; i++)
+		if (c->pools[i].ndevices > 0 || c->pools[i].all_devices)
+			die(EX_CONFIG, "[pool %s] wants GPUs, and no GPU of "
+			    "this host can be used", c->pools[i].name);
+	if (place_slots(c, &sets, &n, &shared, &why) != 0)
+		die(EX_CONFIG, "%s", buf_cstr(&why));
+	if (n > PAGE_SLOTS_MAX)
+		die(EX_CONFIG, "%u slots are more than %d", n, PAGE_SLOTS_MAX);
+	if (print && shared)
+		(void)printf("warning: more slots than CPUs, they share\n");
+	for (i = 0; print && i < c->npools; i++)
+		for (k = 0; k < c->pools[i].nslots; k++, at++) {
+			buf_reset(&text);
+			(void)cpus_put(&text, &sets[at]);
+			(void)printf("slot %u  pool %s  cpus %s\n", at,
+			    c->pools[i].name, buf_cstr(&text));
+		}
+	free(sets);
+	buf_fini(&why);
+	buf_fini(&text);
+}
+
+/* The pidfile stays open and locked as long as we live. */
+static int
+hold_pidfile(const char *path)
+{
+	char text[32] = "";
+	ssize_t n;
+	int fd;
+
+	if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
+		die(EX_CANTCREAT, "cannot open pidfile %s: %s", path,
+		    strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		n = read(fd, text, sizeof(text) - 1);
+		text[n > 0 ? n : 0] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		die(EX_CANTCREAT, "already running: pidfile %s is held by "
+		    "process %s", path, text[0] != '\0' ? text : "?");
+	}
+	return (fd);
+}
+
+static void
+write_pid(int fd)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		log_warn("main", "cannot write the pidfile: %s",
+		    strerror(errno));
+}
+
+/*
+ * Goes to the background. The parent waits for the word that we are up (or
+ * the exit code of why not) and ends with it, so that an init script sees a
+ * failed start as one. Returns, in the child, where to write that word.
+ */
+static int
+go_background(void)
+{
+	unsigned char code = EX_OSERR;
+	int pair[2], null;
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+		die(EX_OSERR, "cannot go to the background: %s",
+		    strerror(errno));
+	if (pid > 0) {
+		(void)close(pair[1]);
+		while (read(pair[0], &code, 1) < 0 && errno == EINTR)
+			;
+		_exit(code);
+	}
+	(void)close(pair[0]);
+	(void)setsid();
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(null, STDOUT_FILENO);
+		(void)close(null);
+	}
+	return (pair[1]);
+}
+
+void
+sup_announce(struct sup *sup, int code)
+{
+	unsigned char byte = (unsigned char)code;
+	int null;
+
+	if (sup->announce_fd < 0)
+		return;
+	(void)!write(sup->announce_fd, &byte, 1);
+	fd_close(&sup->announce_fd);
+	/* Whoever started us has its terminal back; the log goes elsewhere
+	 * unless it was asked to stay on stderr. */
+	if (code == 0 && strcmp(sup->conf->log.target, "stderr") != 0 &&
+	    (null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
+		(void)dup2(null, STDERR_FILENO);
+		(void)close(null);
+	}
+}
+
+static void
+drop_rights(const struct conf *c)
+{
+	const struct conf_supervisor *s = &c->supervisor;
+
+	if (!s->change_user)
+		return;
+	if (initgroups(s->user, s->gid) != 0 || setgid(s->gid) != 0 ||
+	    setuid(s->uid) != 0)
+		die(EX_OSERR, "cannot become user %s: %s", s->user,
+		    strerror(errno));
+}
+
+static void
+make_dir(const struct conf *c, const char *path, mode_t mode)
+{
+	const struct conf_supervisor *s = &c->supervisor;
+
+	if (dir_make(path, mode) != 0)
+		die(EX_OSERR, "cannot make folder %s: %s", path,
+		    strerror(errno));
+	if (s->change_user && chown(path, s->uid, s->gid) != 0)
+		die(EX_OSERR, "cannot give folder %s to %s: %s", path, s->user,
+		    strerror(errno));
+}
+
+static void
+make_dirs(const struct conf *c)
+{
+	char *work = str_fmt("%s/work", c->supervisor.run_dir);
+
+	make_dir(c, c->supervisor.run_dir, 0700);
+	make_dir(c, c->supervisor.state_dir, 0700);
+	/* what a former run was killed over */
+	(void)dir_remove(work);
+	make_dir(c, work, 0700);
+	if (c->models.dir[0] != '\0')
+		make_dir(c, c->models.dir, 0755);
+	free(work);
+}
+
+static void
+open_page(struct sup *sup, unsigned nslots)
+{
+	size_t n = sizeof(struct page) + nslots * sizeof(struct page_slot);
+	unsigned i;
+
+	sup->page_fd = memfd_create("ganger-page", MFD_CLOEXEC);
+	if (sup->page_fd < 0 || ftruncate(sup->page_fd, (off_t)n) != 0)
+		die(EX_OSERR, "cannot make the shared page: %s",
+		    strerror(errno));
+	sup->page = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    sup->page_fd, 0);
+	if (sup->page == MAP_FAILED)
+		die(EX_OSERR, "cannot map the shared page: %s",
+		    strerror(errno));
+	sup->page->magic = PAGE_MAGIC;
+	sup->page->nslots = nslots;
+	for (i = 0; i < nslots; i++)
+		atomic_store(&sup->page->slot[i].fence_at, MONO_NEVER);
+}
+
+static char *
+find_child(void)
+{
+	const char *given = getenv("GANGER_CHILD");
+	char *path = xstrdup(given != NULL && given[0] != '\0' ? given :
+	    LIBEXECDIR "/ganger-child");
+
+	if (access(path, X_OK) != 0)
+		die(EX_OSERR, "cannot run %s: %s", path, strerror(errno));
+	return (path);
+}
+
+static void
+make_pools(struct sup *sup)
+{
+	const struct conf *c = sup->conf;
+	struct cpus *sets = NULL;
+	struct buf text;
+	struct pool *p;
+	struct proc *proc;
+	unsigned n, i, k, at = 0;
+	bool shared;
+
+	buf_init(&text, 65536);
+	if (place_slots(c, &sets, &n, &shared, &text) != 0)
+		die(EX_CONFIG, "%s", buf_cstr(&text));
+	if (shared)
+		log_warn("place", "%u slots are more than the CPUs they have, "
+		    "they share them evenly", n);
+	sup->nslots = n;
+	sup->slots = xcalloc(n == 0 ? 1 : n, sizeof(struct proc *));
+	open_page(sup, n);
+	for (i = 0; i < c->npools; i++) {
+		p = pool_new(sup, &c->pools[i]);
+		for (k = 0; k < c->pools[i].nslots; k++, at++) {
+			proc = proc_new(sup, p, at);
+			proc->cpus = sets[at];
+			buf_reset(&text);
+			(void)cpus_put(&text, &sets[at]);
+			free(proc->cpus_text);
+			proc->cpus_text = xstrdup(buf_cstr(&text));
+			p->procs[p->nprocs++] = proc;
+			sup->slots[at] = proc;
+		}
+	}
+	free(sets);
+	buf_fini(&text);
+}
+
+static void
+make_run_mark(struct sup *sup)
+{
+	unsigned char raw[8];
+	unsigned i;
+
+	if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
+		die(EX_OSERR, "no randomness: %s", strerror(errno));
+	for (i = 0; i < sizeof(raw); i++)
+		(void)snprintf(sup->run + 2 * i, 3, "%02x", raw[i]);
+}
+
+static void
+open_base(struct sup *sup)
+{
+	struct event_config *ec = event_config_new();
+
+	/* without it timers are as coarse as the kernel's tick */
+	(void)event_config_set_flag(ec, EVENT_BASE_FLAG_PRECISE_TIMER);
+	sup->base = event_base_new_with_config(ec);
+	event_config_free(ec);
+	if (sup->base == NULL || sup_signals(sup) != 0)
+		die(EX_OSERR, "cannot make the event loop: %s",
+		    strerror(errno));
+}
+
+static void
+open_sockets(struct sup *sup)
+{
+	const struct conf *c = sup->conf;
+
+	sup->endpoint = str_fmt("ipc://%s/children.sock",
+	    c->supervisor.run_dir);
+	if (strlen(sup->endpoint) - 6 > 107)
+		die(EX_OSERR, "run_dir %s is too long for a socket's path",
+		    c->supervisor.run_dir);
+	if (route_open(sup, sup->endpoint, &sup->route) != 0)
+		die(EX_OSERR, "cannot bind %s: %s", sup->endpoint,
+		    strerror(errno));
+	if (http_open(sup, &sup->http) != 0)
+		die(EX_OSERR, "cannot listen on %s: %s", c->http.listen,
+		    strerror(errno));
+}
+
+static void
+start_slots(struct sup *sup)
+{
+	unsigned i;
+
+	for (i = 0; i < sup->nslots; i++)
+		slot_event(&sup->slots[i]->slot, EV_START, mono_now(),
+		    WHY_NONE);
+}
+
+/* Job by job what is left at the end; Redis was told, or could not be. */
+static void
+drop_jobs(struct sup *sup)
+{
+	struct queue *q;
+	struct settle *s;
+	struct job *j;
+
+	TAILQ_FOREACH(q, &sup->queues, link) {
+		while ((s = TAILQ_FIRST(&q->settles)) != NULL)
+			settle_drop(&s);
+		while ((j = TAILQ_FIRST(&q->jobs)) != NULL) {
+			if (j->stage == STAGE_READY)
+				pool_drop(j->pool, j);
+			if (j->proc != NULL) {
+				TAILQ_REMOVE(&j->proc->jobs, j, ready);
+				j->proc->njobs--;
+			}
+			job_free(&j);
+		}
+	}
+}
+
+static void
+end(struct sup *sup)
+{
+	struct queue *q;
+	struct pool *p;
+	unsigned i;
+
+	beat_leave(sup);
+	conn_flush_all(sup->group);
+	http_close(&sup->http);
+	/* claims and calls in flight are answered with NULL and set aside */
+	sup->ready = false;
+	sup_disconnect_links(sup);
+	drop_jobs(sup);
+	while ((p = TAILQ_FIRST(&sup->pools)) != NULL)
+		pool_free(&p);
+	while ((q = TAILQ_FIRST(&sup->queues)) != NULL)
+		queue_free(&q);
+	sup_disconnect(sup);
+	route_close(&sup->route);
+	(void)unlink(sup->endpoint + strlen("ipc://"));
+	contain_close();
+	for (i = 0; i < sup->nsig; i++)
+		event_free(sup->sig[i]);
+	event_free(sup->wake);
+	event_base_free(sup->base);
+	free(sup->slots);
+	free(sup->endpoint);
+	free(sup->child_path);
+	free(sup->events);
+	fd_close(&sup->page_fd);
+}
+
+static int
+run(struct sup *sup, int pid_fd, const char *pidfile)
+{
+	const struct conf *c = sup->conf;
+	char *work = str_fmt("%s/work", c->supervisor.run_dir);
+	int code;
+
+	open_base(sup);
+	make_run_mark(sup);
+	sup->started_at = wall_now();
+	sup->reload_ok = true;
+	sup->reload_at = sup->started_at;
+	(void)snprintf(sup->reload_text, sizeof(sup->reload_text),
+	    "read at start");
+	sup->events = str_fmt("%s:events", c->redis.prefix);
+	sup->child_path = find_child();
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
+	sup->way = contain_open(sup->id);
+	reload_limits(sup);
+	write_pid(pid_fd);
+	sup_connect(sup);
+	make_pools(sup);
+	open_sockets(sup);
+	start_slots(sup);
+	log_info("main", "gangerd %s worker=%s pid=%d slots=%u http=%s",
+	    PACKAGE_VERSION, sup->id, (int)getpid(), sup->nslots,
+	    c->http.listen[0] != '\0' ? c->http.listen : "off");
+	code = sup_run(sup);
+	sup_announce(sup, code);
+	log_info("stop", "stopped: %u finished, %u handed back, %u killed at "
+	    "the end of grace, exit %d", sup->receipt_finished,
+	    sup->receipt_returned, sup->receipt_killed, code);
+	end(sup);
+	(void)dir_remove(work);
+	(void)unlink(pidfile);
+	free(work);
+	return (code);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct args a = parse_args(argc, argv);
+	struct conf *c = load_conf(&a);
+	struct sup *sup;
+	int pid_fd, announce_fd = -1, code;
+
+	if (a.dump) {
+		conf_dump(c, stdout);
+		conf_free(&c);
+		return (EX_OK);
+	}
+	check_place(c, a.test);
+	if (a.test) {
+		(void)printf("%s: the configuration is good\n",
+		    a.file != NULL ? a.file : "defaults");
+		conf_free(&c);
+		return (EX_OK);
+	}
+	make_dirs(c);
+	pid_fd = hold_pidfile(c->supervisor.pidfile);
+	drop_rights(c);
+	if (log_open("gangerd", c->log.target, (enum log_format)c->log.format,
+	    (enum log_level)c->log.level) != 0)
+		die(EX_OSERR, "cannot open the log %s: %s", c->log.target,
+		    strerror(errno));
+	if (!a.foreground)
+		announce_fd = go_background();
+	sup = xcalloc(1, sizeof(*sup));
+	sup->magic = SUP_MAGIC;
+	sup->conf = sup->boot_conf = c;
+	sup->conf_path = a.file != NULL ? xstrdup(a.file) : NULL;
+	sup->id = c->supervisor.worker_id;
+	sup->announce_fd = announce_fd;
+	sup->page_fd = -1;
+	TAILQ_INIT(&sup->queues);
+	TAILQ_INIT(&sup->pools);
+	code = run(sup, pid_fd, c->supervisor.pidfile);
+	if (sup->conf != sup->boot_conf)
+		conf_free(&sup->conf);
+	conf_free(&sup->boot_conf);
+	free(sup->conf_path);
+	free(sup);
+	log_close();
+	(void)close(pid_fd);
+	return (code);
+}

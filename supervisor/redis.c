@@ -122,12 +122,17 @@ sup_connect(struct sup *sup)
 }
 
 void
-sup_disconnect(struct sup *sup)
+sup_disconnect_links(struct sup *sup)
 {
 	if (sup->control != NULL)
 		conn_close(&sup->control);
 	if (sup->main != NULL)
 		conn_close(&sup->main);
+}
+
+void
+sup_disconnect(struct sup *sup)
+{
 	conn_group_free(&sup->group);
 	free(sup->conn_name);
 	free(sup->redis_why);

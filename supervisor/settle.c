@@ -170,7 +170,9 @@ answered(void *priv, redisReply *r)
 			q->settle_after = mono_add(mono_now(), RETRY_AFTER);
 			sup_wake_at(q->sup, q->settle_after);
 		}
-		put_back(c, r == NULL);
+		/* also after an error: a commit of several may have done
+		 * those before the one that failed */
+		put_back(c, true);
 	} else {
 		for (i = 0; (s = TAILQ_FIRST(&c->list)) != NULL; i++) {
 			TAILQ_REMOVE(&c->list, s, link);
@@ -281,6 +283,17 @@ settle_flush(struct sup *sup)
 		return;
 	TAILQ_FOREACH(q, &sup->queues, link)
 		flush_queue(q);
+}
+
+void
+settle_drop(struct settle **sp)
+{
+	struct queue *q = (*sp)->q;
+
+	TAILQ_REMOVE(&q->settles, *sp, link);
+	q->nsettles--;
+	q->settle_bytes -= (*sp)->text.len;
+	settle_free(sp);
 }
 
 bool

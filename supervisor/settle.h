@@ -49,6 +49,8 @@ void settle_add(struct settle *s);
 
 /* Sends what is in line, as far as the connection takes it. */
 void settle_flush(struct sup *sup);
+/* Forgets one with its job, at the very end. */
+void settle_drop(struct settle **sp);
 /* Nothing of the queue waits or is on its way. */
 bool settle_idle(const struct queue *q);
 /* Bytes waiting, all queues. */

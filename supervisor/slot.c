@@ -8,6 +8,7 @@
 #include "supervisor/slot.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 
 #include "base/log.h"
 #include "base/obj.h"

@@ -120,7 +120,8 @@ void sup_announce(struct sup *sup, int code);
 
 /* redis.c: opens the connections, keeps `ready`. */
 void sup_connect(struct sup *sup);
-void sup_disconnect(struct sup *sup);
+void sup_disconnect_links(struct sup *sup); /* main and control */
+void sup_disconnect(struct sup *sup);       /* and the group */
 
 /* loop.c: turns until the stop is complete; the exit code. */
 int sup_run(struct sup *sup);
