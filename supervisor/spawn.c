@@ -181,6 +181,8 @@ become_child(const struct launch *l)
 	for (i = 0; i < 5; i++)
 		if (dup2(l->fd[i], i) < 0)
 			_exit(CHILD_EXIT_STARTUP);
+	/* whoever started us may have left descriptors open */
+	(void)close_range(5, ~0U, 0);
 	(void)umask(077);
 	(void)execve(l->argv[0], l->argv, l->env);
 	_exit(CHILD_EXIT_STARTUP);
