@@ -4,6 +4,7 @@
 SUP_BROKER_SOURCES = \
 	supervisor/bell.c supervisor/bell.h \
 	supervisor/conn.c supervisor/conn.h \
+	supervisor/conn_link.c supervisor/conn_link.h \
 	supervisor/dial.c supervisor/dial.h \
 	supervisor/script.c supervisor/script.h
 SUP_BROKER_BUILT = supervisor/lua_embed.c
@@ -14,7 +15,7 @@ SUP_LUA = \
 	supervisor/lua/recover.lua supervisor/lua/renew.lua \
 	supervisor/lua/requeue.lua supervisor/lua/sift.lua
 
-EXTRA_DIST += $(SUP_LUA) scripts/embed_lua.sh
+EXTRA_DIST += $(SUP_LUA) scripts/embed_lua.sh docs/redis.md
 BUILT_SOURCES += $(SUP_BROKER_BUILT)
 CLEANFILES += $(SUP_BROKER_BUILT)
 
