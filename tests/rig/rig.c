@@ -114,7 +114,6 @@ write_config(const struct rig *r, struct rig_daemon *d)
 {
 	FILE *f;
 
-	d->port = free_port();
 	ck_assert_ptr_nonnull(f = fopen(d->file, "w"));
 	fprintf(f, "[supervisor]\nworker_id = %s\nrun_dir = %s/run\n"
 	    "state_dir = %s/state\n%s\n[redis]\nurl = unix:%s\n"
@@ -136,8 +135,19 @@ rig_daemon(struct rig *r, const char *id, const char *ini)
 	ck_assert_int_gt(asprintf(&d->file, "%s/ganger.ini", d->dir), 0);
 	ck_assert_int_eq(mkdir(d->dir, 0700), 0);
 	d->ini = expand(r, ini);
+	d->port = free_port();
 	write_config(r, d);
 	return (r->ndaemons++);
+}
+
+void
+rig_daemon_config(struct rig *r, int i, const char *ini)
+{
+	struct rig_daemon *d = &r->d[i];
+
+	free(d->ini);
+	d->ini = expand(r, ini);
+	write_config(r, d);
 }
 
 void
@@ -233,6 +243,7 @@ came_up(struct rig *r, int i)
 		return (rig_http(r, i, "/readyz", NULL) == 200);
 	ck_assert_msg(r->d[i].status == 71, "gangerd %s ended at its start "
 	    "with status %d", r->d[i].id, r->d[i].status);
+	r->d[i].port = free_port();
 	write_config(r, &r->d[i]);
 	rig_daemon_spawn(r, i);
 	return (false);

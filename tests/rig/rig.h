@@ -66,6 +66,8 @@ const char *rig_socket(const struct rig *r);  /* Redis's */
  * build tree. Returns the daemon's number, from 0; nothing is started.
  */
 int rig_daemon(struct rig *r, const char *id, const char *ini);
+/* Writes its file anew; the daemon is not told. */
+void rig_daemon_config(struct rig *r, int d, const char *ini);
 void rig_daemon_start(struct rig *r, int d);   /* and waits until it is ready */
 void rig_daemon_spawn(struct rig *r, int d);   /* does not wait */
 void rig_daemon_end(struct rig *r, int d);     /* TERM, exit 0, as rig_stop */

@@ -70,9 +70,17 @@ check_PROGRAMS += tests/system/s_e_timeout
 tests_system_s_e_timeout_CPPFLAGS = $(rig_cppflags)
 tests_system_s_e_timeout_LDADD = $(rig_ldadd)
 
+check_PROGRAMS += tests/system/s_f_reload
+tests_system_s_f_reload_CPPFLAGS = $(rig_cppflags)
+tests_system_s_f_reload_LDADD = $(rig_ldadd)
+
 check_PROGRAMS += tests/system/s_h_redis
 tests_system_s_h_redis_CPPFLAGS = $(rig_cppflags)
 tests_system_s_h_redis_LDADD = $(rig_ldadd)
+
+check_PROGRAMS += tests/system/s_i_control
+tests_system_s_i_control_CPPFLAGS = $(rig_cppflags)
+tests_system_s_i_control_LDADD = $(rig_ldadd)
 
 check_PROGRAMS += tests/system/s_j_stop
 tests_system_s_j_stop_CPPFLAGS = $(rig_cppflags)

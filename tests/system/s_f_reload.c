@@ -1,0 +1,101 @@
+/*
+ * Reload by HUP: a bad file changes nothing, a good one takes effect, and
+ * neither costs a running job.
+ */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/rig/rig.h"
+
+#define ECHO(id) "{\"id\":\"" id "\",\"type\":\"selftest\"," \
+	"\"input\":{\"op\":\"echo\",\"value\":1}}"
+#define COMMAND(name, file) \
+	"[handler " name "]\nkind = command\ncommand = @SRC@/" file "\n" \
+	"env.DUMP = @DIR@\n"
+
+static long long
+counter(struct rig *r, const char *name)
+{
+	return (js_int(rig_status(r, 0), rig_fmt(r, "counters.%s", name)));
+}
+
+/* Writes ini, sends HUP, and waits for this counter to move. */
+static void
+reload(struct rig *r, const char *ini, const char *name)
+{
+	long long before = counter(r, name);
+
+	rig_daemon_config(r, 0, ini);
+	rig_kill(rig_daemon_pid(r, 0), SIGHUP);
+	rig_until(r, counter(r, name) == before + 1);
+}
+
+/* Were half of a bad file taken, the worker would run on a mixture. */
+START_TEST(t_bad_reload_changes_nothing)
+{
+	struct rig *r = rig_start(INI_ONE);
+	long long pid, gen;
+	char *text;
+
+	rig_push(r, Q_INF, ECHO("a"));
+	rig_wait_record(r, Q_INF, "a", "done");
+	pid = rig_slot_int(r, 0, 0, "pid");
+	gen = rig_slot_int(r, 0, 0, "generation");
+	reload(r, INI_FOUR "no_such_key = 1\n", "reloads_failed");
+	text = json_dumps(js(rig_status(r, 0), "config"), JSON_ENCODE_ANY);
+	ck_assert_ptr_nonnull(strstr(text, "no_such_key"));
+	free(text);
+	ck_assert_uint_eq(json_array_size(js(rig_status(r, 0), "slots")), 1);
+	rig_push(r, Q_INF, ECHO("b"));
+	rig_wait_record(r, Q_INF, "b", "done");
+	ck_assert_int_eq(rig_slot_int(r, 0, 0, "pid"), pid);
+	ck_assert_int_eq(rig_slot_int(r, 0, 0, "generation"), gen);
+	rig_stop(&r);
+}
+END_TEST
+
+/* A new handler, a new limit: no restart for that. */
+START_TEST(t_good_reload_takes_effect)
+{
+	struct rig *r = rig_start(INI_ONE);
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"u\",\"handler\":\"end\"}");
+	rec = rig_wait_record(r, Q_INF, "u", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "unknown-handler");
+	reload(r, "max_attempts = 2\n" INI_ONE
+	    COMMAND("end", "end.sh exit 4"), "reloads");
+	rig_push(r, Q_INF, "{\"id\":\"v\",\"handler\":\"end\"}");
+	rec = rig_wait_record(r, Q_INF, "v", "failed");
+	ck_assert_int_eq(js_int(rec, "error.exit_code"), 4);
+	ck_assert_int_eq(js_int(rec, "attempt"), 2);
+	rig_stop(&r);
+}
+END_TEST
+
+/* The job that runs while all around it changes ends as if nothing had. */
+START_TEST(t_reload_costs_no_running_job)
+{
+	struct rig *r = rig_start(INI_ONE COMMAND("wait", "wait.sh"));
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"w\",\"handler\":\"wait\"}");
+	rig_wait_record(r, Q_INF, "w", "running");
+	reload(r, INI_FOUR COMMAND("wait", "wait.sh"), "reloads");
+	rig_until(r, json_array_size(js(rig_status(r, 0), "slots")) >= 4);
+	fclose(fopen(rig_fmt(r, "%s/go", rig_dir(r)), "w"));
+	rec = rig_wait_record(r, Q_INF, "w", "done");
+	ck_assert_int_eq(js_int(rec, "attempt"), 1);
+	rig_until(r, js_int(rig_status(r, 0), "available_slots") == 4);
+	rig_stop(&r);
+}
+END_TEST
+
+RIG_MAIN("s_f_reload",
+    t_bad_reload_changes_nothing,
+    t_good_reload_takes_effect,
+    t_reload_costs_no_running_job)
