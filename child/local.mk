@@ -4,7 +4,7 @@ libexec_PROGRAMS += ganger-child
 noinst_LIBRARIES += libchild.a
 libchild_a_CPPFLAGS = $(AM_CPPFLAGS) $(ZMQ_CFLAGS) $(MSGPACK_CFLAGS)
 libchild_a_SOURCES = \
-	child/child.h child/command.c child/copy.c child/copy.h \
+	child/child.c child/child.h child/command.c child/copy.c child/copy.h \
 	child/credit.c child/credit.h child/dirs.c child/dirs.h \
 	child/link.c child/link.h child/loop.c child/loop.h \
 	child/model_cache.c child/model_cache.h child/models.c child/models.h \

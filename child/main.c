@@ -11,7 +11,6 @@
 #include <sys/prctl.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,60 +33,6 @@
 
 #define LAST_WORDS_MS 1000 /* for frames under way when the child leaves */
 #define KILL_LIMIT (1 * DUR_S)
-
-void
-child_say(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("ganger-child: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
-enum ask
-child_asked(const struct child *c)
-{
-	uint32_t ask = atomic_load_explicit(&c->words->ask,
-	    memory_order_relaxed);
-
-	return (ask < ASK_N ? (enum ask)ask : ASK_NONE);
-}
-
-enum cause
-child_stopped_cause(const struct child *c)
-{
-	static const enum cause causes[] = {
-		[ASK_NONE] = CAUSE_HANDLER_ERROR,
-		[ASK_CANCEL] = CAUSE_CANCELLED,
-		[ASK_PREEMPT] = CAUSE_PREEMPTED,
-		[ASK_STOP] = CAUSE_SHUTDOWN,
-		[ASK_TIMEOUT] = CAUSE_TIMEOUT,
-		[ASK_LEASE] = CAUSE_WORKER_LOST,
-	};
-
-	_Static_assert(NELEM(causes) == ASK_N, "a cause for each ask");
-	return (causes[child_asked(c)]);
-}
-
-void
-child_watch(struct child *c, struct watch *w)
-{
-
-	c->watches = xrealloc(c->watches,
-	    (c->nwatches + 1) * sizeof(struct watch *));
-	c->watches[c->nwatches++] = w;
-}
-
-void
-child_alarm(struct child *c, mono_t when)
-{
-
-	if (when < c->alarm)
-		c->alarm = when;
-}
 
 static void
 ignore_signal(int sig)
