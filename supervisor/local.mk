@@ -42,3 +42,11 @@ gangerd_CPPFLAGS = $(libsup_a_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"' \
 	-DLIBEXECDIR='"$(libexecdir)"'
 gangerd_LDADD = libsup.a libconf.a libproto.a libbase.a $(HIREDIS_LIBS) \
 	$(EVENT_LIBS) $(JANSSON_LIBS) $(ZMQ_LIBS) $(MSGPACK_LIBS) -lm
+
+# docs/states.md is written from the table of states
+noinst_PROGRAMS += supervisor/gen_states
+supervisor_gen_states_SOURCES = supervisor/gen_states.c
+supervisor_gen_states_LDADD = libsup.a libbase.a
+.PHONY: states-doc
+states-doc: supervisor/gen_states$(EXEEXT)
+	./supervisor/gen_states$(EXEEXT) >$(srcdir)/docs/states.md

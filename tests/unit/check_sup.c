@@ -1,0 +1,124 @@
+/* The supervisor's pure parts: ids put into payloads, histories, placement. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpus.h"
+#include "conf/conf.h"
+#include "proto/job.h"
+#include "supervisor/job.h"
+#include "supervisor/place.h"
+#include "supervisor/rename.h"
+#include "tests/check_run.h"
+
+static void
+renamed(const char *from, size_t n, bool msgpack, const char *to, size_t m)
+{
+	struct slice p = { from, n };
+	char *out = NULL;
+	size_t len = 0;
+
+	ck_assert_int_eq(rename_payload(p, msgpack, "new", &out, &len), 0);
+	ck_assert_uint_eq(len, m);
+	ck_assert_mem_eq(out, to, m);
+	free(out);
+}
+
+#define JSON(from, to) \
+	renamed(from, sizeof(from) - 1, false, to, sizeof(to) - 1)
+#define PACK(from, to) \
+	renamed(from, sizeof(from) - 1, true, to, sizeof(to) - 1)
+
+START_TEST(t_an_id_goes_in_and_nothing_else_changes)
+{
+	JSON("{}", "{\"id\":\"new\"}");
+	JSON(" { \"a\" : 1 } ", " {\"id\":\"new\", \"a\" : 1 } ");
+	JSON("{\"a\":{\"id\":null}}", "{\"id\":\"new\",\"a\":{\"id\":null}}");
+	JSON("{\"a\":1,\"id\" : null,\"b\":2}",
+	    "{\"a\":1,\"id\" : \"new\",\"b\":2}");
+	JSON("{\"\\u0069d\":null}", "{\"\\u0069d\":\"new\"}");
+	PACK("\x80", "\x81\xa2id\xa3new");
+	PACK("\x81\xa1" "a\x01", "\x82\xa2id\xa3new\xa1" "a\x01");
+	PACK("\x82\xa1" "a\x01\xa2id\xc0", "\x82\xa2id\xa3new\xa1" "a\x01");
+}
+END_TEST
+
+START_TEST(t_a_history_survives_its_text)
+{
+	struct history h = { .attempts = 2, .lost = 1, .due = 1234567890123,
+		.first = 7, .cancelled = true }, back;
+	struct buf b;
+
+	buf_init(&b, 256);
+	history_put(&h, &b);
+	history_parse(&back, b.data, b.len);
+	ck_assert_uint_eq(back.attempts, 2);
+	ck_assert_uint_eq(back.lost, 1);
+	ck_assert_int_eq(back.due, 1234567890123);
+	ck_assert_int_eq(back.first, 7);
+	ck_assert(back.cancelled);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(t_a_history_of_an_older_worker_is_read)
+{
+	struct history h;
+
+	history_parse(&h, "a3 l2", 5);
+	ck_assert_uint_eq(h.attempts, 3);
+	ck_assert_uint_eq(h.lost, 2);
+	ck_assert_int_eq(h.due, 0);
+	history_parse(&h, NULL, 0);
+	ck_assert_uint_eq(h.attempts, 0);
+	history_parse(&h, "junk", 4);
+	ck_assert_uint_eq(h.attempts, 0);
+}
+END_TEST
+
+START_TEST(t_more_slots_than_cpus_share_them_evenly)
+{
+	static char *none[] = { NULL };
+	static char any[] = "auto", name[] = "p";
+	struct conf_pool pool = { .name = name, .cpus = any, .nslots = 5,
+		.handlers = none, .queues = none };
+	struct conf c = { .npools = 1, .pools = &pool };
+	struct cpus mine, *sets;
+	unsigned n, i, total;
+	struct buf why;
+	bool shared;
+
+	buf_init(&why, 4096);
+	ck_assert_int_eq(cpus_get_affinity(0, &mine), 0);
+	total = cpus_count(&mine);
+	pool.nslots = total * 2 + 1;
+	ck_assert_int_eq(place_slots(&c, &sets, &n, &shared, &why), 0);
+	ck_assert_uint_eq(n, total * 2 + 1);
+	ck_assert(shared);
+	for (i = 0; i < n; i++)
+		ck_assert_uint_eq(cpus_count(&sets[i]), 1);
+	free(sets);
+	pool.nslots = total;
+	ck_assert_int_eq(place_slots(&c, &sets, &n, &shared, &why), 0);
+	ck_assert(!shared);
+	for (i = 1; i < n; i++)
+		ck_assert(!cpus_equal(&sets[i - 1], &sets[i]));
+	free(sets);
+	buf_fini(&why);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("supervisor");
+	TCase *tc = tcase_create("pure");
+
+	tcase_add_test(tc, t_an_id_goes_in_and_nothing_else_changes);
+	tcase_add_test(tc, t_a_history_survives_its_text);
+	tcase_add_test(tc, t_a_history_of_an_older_worker_is_read);
+	tcase_add_test(tc, t_more_slots_than_cpus_share_them_evenly);
+	suite_add_tcase(s, tc);
+	return (check_run(s));
+}
