@@ -43,6 +43,43 @@ gate_lost(struct job *j)
 	return (true);
 }
 
+/* Keys of ours must not be replied into: a record in a lane would be taken
+ * for a job, and replies expire. {Q}:reply:... is for users. */
+static bool
+is_own_key(const struct sup *sup, struct slice key)
+{
+	const struct queue *q;
+	size_t n;
+	unsigned i;
+
+	TAILQ_FOREACH(q, &sup->queues, link) {
+		for (i = 0; i < LANE_N; i++)
+			if (slice_is(key, q->lane[i]))
+				return (true);
+		n = strlen(q->name) + 2;        /* {Q} */
+		if (key.n > n && key.p[0] == '{' && key.p[n - 1] == '}' &&
+		    memcmp(key.p + 1, q->name, n - 2) == 0)
+			return (key.n < n + 7 ||
+			    memcmp(key.p + n, ":reply:", 7) != 0);
+	}
+	return (false);
+}
+
+static bool
+gate_reply(struct job *j)
+{
+	struct outcome o = OUTCOME(CAUSE_INVALID_JOB);
+
+	if (j->spec.reply_to.p == NULL ||
+	    !is_own_key(j->q->sup, j->spec.reply_to))
+		return (false);
+	j->spec.reply_to = SLICE_NULL;
+	o.message = SLICE_LIT("reply_to: names a key of a queue; use a key of "
+	    "your own, or {QUEUE}:reply:NAME");
+	finish_job(j, &o);
+	return (true);
+}
+
 static bool
 gate_cancelled(struct job *j)
 {
@@ -226,8 +263,8 @@ gate_unique(struct job *j)
 
 /* In order. `lost` comes first: whatever it is, it was ours no longer. */
 static gate_f *const gates[] = {
-	gate_lost, gate_cancelled, gate_closing, gate_lane, gate_gpu,
-	gate_handler, gate_time, gate_ttl, gate_unique,
+	gate_lost, gate_reply, gate_cancelled, gate_closing, gate_lane,
+	gate_gpu, gate_handler, gate_time, gate_ttl, gate_unique,
 };
 
 void

@@ -315,7 +315,8 @@ become_ready(struct conn *c)
 	c->state = CONN_READY;
 	c->ready_at = mono_now();
 	c->logged[0] = '\0';
-	log_info("redis", "connected conn=%s", c->label);
+	log_put(strncmp(c->label, "bell:", 5) == 0 ? LOG_L_DEBUG :
+	    LOG_L_INFO, "redis", "connected conn=%s", c->label);
 	c->on_state(c->priv, c, NULL);
 }
 

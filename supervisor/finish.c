@@ -16,6 +16,7 @@
 #include "base/obj.h"
 #include "base/str.h"
 
+#include "supervisor/intake.h"
 #include "supervisor/job.h"
 #include "supervisor/pool.h"
 #include "supervisor/record.h"
@@ -252,11 +253,13 @@ run_again(struct job *j, const struct outcome *o, enum verdict v,
 	bool charged = cause_row(o->cause)->charged;
 	char where[24] = "front";
 	const char *target = j->q->lane[j->spec.lane];
+	wall_t due;
 
 	if (v == AGAIN_LATER) {
-		(void)snprintf(where, sizeof(where), "%" PRId64,
-		    x.now + backoff(j) / DUR_MS);
+		due = x.now + backoff(j) / DUR_MS;
+		(void)snprintf(where, sizeof(where), "%" PRId64, due);
 		target = j->q->key.delayed;
+		intake_due(j->q, due);
 	}
 	settle_add(give_back(j, charged ? STAT_RETRIED : STAT_RETURNED, target,
 	    charged ? "retried" : "returned", where, &x));
@@ -349,6 +352,7 @@ finish_later(struct job *j, wall_t due, const char *message)
 	char where[24];
 
 	take(j);
+	intake_due(j->q, due);
 	(void)snprintf(where, sizeof(where), "%" PRId64, due);
 	settle_add(give_back(j, STAT_RETURNED, j->q->key.delayed, "delayed",
 	    where, &x));

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/obj.h"
@@ -21,6 +22,7 @@
 
 #include "supervisor/admit.h"
 #include "supervisor/bell.h"
+#include "supervisor/job.h"
 #include "supervisor/pool.h"
 #include "supervisor/script.h"
 #include "supervisor/sup.h"
@@ -102,6 +104,19 @@ free_claim(struct claim **cp)
 	free(c);
 }
 
+static bool
+is_known(struct queue *q, const char *token, unsigned number)
+{
+	char field[JOB_FIELD_MAX];
+	const struct job *j;
+
+	(void)snprintf(field, sizeof(field), "%s:%u", token, number);
+	TAILQ_FOREACH(j, &q->jobs, link)
+		if (strcmp(j->field, field) == 0)
+			return (true);
+	return (false);
+}
+
 /* Answer of claim or recover: { now, history, lane, payload ... }. numbers is
  * NULL (1, 2, 3 ...) or recover's list. Returns how many jobs there were. */
 static unsigned
@@ -119,7 +134,10 @@ take_jobs(struct claim *c, redisReply *r, const redisReply *numbers)
 			.token = c->token, .number = numbers == NULL ? n + 1 :
 			(unsigned)numbers->element[n]->integer,
 			.lane = (enum job_lane)r->element[i]->integer,
-			.history = r->element[1]->integer != 0 };
+			.history = r->element[1]->integer != 0,
+			.lost = c->reaped };
+		if (numbers != NULL && is_known(c->q, c->token, from.number))
+			continue;
 		admit_claimed(sup, &from, r->element[i + 1]);
 	}
 	if (n > 0)
@@ -284,6 +302,20 @@ intake_recover(struct queue *q)
 }
 
 void
+intake_lost(struct queue *q, const char *token, unsigned want, bool reaped)
+{
+	struct claim *c = xcalloc(1, sizeof(*c));
+
+	c->magic = CLAIM_MAGIC;
+	c->q = q;
+	c->pool = TAILQ_FIRST(&q->sup->pools);
+	c->want = want;
+	c->reaped = reaped;
+	(void)snprintf(c->token, sizeof(c->token), "%s", token);
+	TAILQ_INSERT_TAIL(&q->lost, c, link);
+}
+
+void
 intake_forget(struct queue *q)
 {
 	struct claim *c;
@@ -335,6 +367,17 @@ intake_promote(struct queue *q)
 	script_key(a, q->lane[LANE_LOW]);
 	script_arg_int(a, PROMOTE_MAX);
 	q->promoting = script_call(q->sup->main, a, promote_answered, q) == 0;
+}
+
+void
+intake_due(struct queue *q, wall_t due)
+{
+	wall_t left = due - sup_wall(q->sup);
+	mono_t at = mono_add(mono_now(), (left > 0 ? left : 0) * DUR_MS);
+
+	if (at < q->next_due)
+		q->next_due = at;
+	sup_wake_at(q->sup, q->next_due);
 }
 
 static void

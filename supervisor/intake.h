@@ -19,6 +19,7 @@ struct claim {
 	struct queue *q;           /* borrows */
 	struct pool *pool;         /* borrows */
 	unsigned want;
+	bool reaped;               /* a reap: its jobs were others' */
 	mono_t sent;
 	char token[40];
 };
@@ -34,10 +35,16 @@ void intake_recover(struct queue *q);
 void intake_forget(struct queue *q);
 /* Asks Redis to bring due jobs to their lanes, if it is time. */
 void intake_promote(struct queue *q);
+/* A job was put off until `due` (Redis's unix ms): look then. */
+void intake_due(struct queue *q, wall_t due);
 /* Looks for jobs that wait in the wrong lane. */
 void intake_sift(struct queue *q);
-/* Hands jobs that a reap or recovery answered with to admission. fields: the
- * numbers of "<token>:<i>". */
+/* The answer to a call with that token was lost, or a lease of ours with it
+ * is not known to us: ask what it took, up to `want` jobs. reaped: they were
+ * taken over from another worker. */
+void intake_lost(struct queue *q, const char *token, unsigned want,
+    bool reaped);
+/* A new token for a claim or reap: "<run>-<number>". */
 void intake_token(struct sup *sup, char *out, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/obj.h"
@@ -66,6 +67,50 @@ extend(struct queue *q, mono_t sent)
 			proc_fence(j->proc, lease_fence(q));
 }
 
+/* Leases that Redis holds for us and we know nothing of: recover them. */
+static void
+fields_answered(void *priv, redisReply *r)
+{
+	struct queue *q = priv;
+	char token[JOB_FIELD_MAX], *colon;
+	const struct job *j;
+	unsigned number;
+	size_t i;
+
+	if (r == NULL || r->type != REDIS_REPLY_ARRAY || q->asked > 0)
+		return;
+	for (i = 0; i < r->elements; i++) {
+		TAILQ_FOREACH(j, &q->jobs, link)
+			if (strcmp(j->field, r->element[i]->str) == 0)
+				break;
+		(void)snprintf(token, sizeof(token), "%s", r->element[i]->str);
+		if (j != NULL || (colon = strrchr(token, ':')) == NULL)
+			continue;
+		*colon = '\0';
+		number = (unsigned)strtoul(colon + 1, NULL, 10);
+		log_warn("lease", "queue=%s lease %s is held and not known, "
+		    "recovering it", q->name, r->element[i]->str);
+		intake_lost(q, token, number, true);
+	}
+	intake_recover(q);
+}
+
+/* A lease more than we know of, three times in a row with no call on its way,
+ * is one whose answer got lost. */
+static void
+compare_count(struct queue *q, long long held)
+{
+	if (held <= (long long)q->njobs || q->asked > 0 || q->in_flight > 0) {
+		q->mismatch = 0;
+		return;
+	}
+	if (++q->mismatch < 3)
+		return;
+	q->mismatch = 0;
+	(void)conn_cmd(q->sup->main, fields_answered, q, "HKEYS %s",
+	    q->leased);
+}
+
 static void
 renew_answered(void *priv, redisReply *r)
 {
@@ -83,6 +128,7 @@ renew_answered(void *priv, redisReply *r)
 		sup_saw_redis(q->sup, r->element[0]->integer, a->sent);
 		if (r->element[1]->integer > 0)
 			extend(q, a->sent);
+		compare_count(q, r->element[1]->integer);
 	}
 	a->magic = 0;
 	free(a);
@@ -173,6 +219,8 @@ reap_answered(void *priv, redisReply *r)
 	    r->elements < 2) {
 		if (r != NULL)
 			sup_redis_error(sup, "reap", q->name, r);
+		else
+			intake_lost(q, a->token, REAP_MAX, true);
 		goto out;
 	}
 	sup_saw_redis(sup, r->element[0]->integer, a->sent);
