@@ -19,7 +19,7 @@ class Progress:
     def show(self, fraction: float, text: str) -> None:
         filled = round(min(max(fraction, 0.0), 1.0) * BAR)
         bar = "#" * filled + "." * (BAR - filled)
-        line = f"  {self._title} [{bar}] {fraction:4.0%} {text}"
+        line = f"  {self._title} [{bar}] {fraction:4.0%} {text}".rstrip()
         if line == self._last:
             return
         self._last = line
