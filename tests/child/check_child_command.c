@@ -131,12 +131,14 @@ START_TEST(t_a_command_finds_what_the_contract_promises)
 	struct fake_job job = { .id = "..", .payload = "{}" };
 	struct fake f;
 
+	/* Signal 32 is glibc's own, and its posix_spawn leaves it ignored. */
 	start_shell(&f, "env; ls /proc/self/fd | tr '\\n' ' '; echo; "
 	    "test -d \"$GANGER_OUTPUT_DIR\" -a -d \"$GANGER_CHECKPOINT_DIR\" "
 	    "-a -d \"$GANGER_WORKDIR\" && echo dirs; "
 	    "test \"$(pwd -P)\" = \"$(cd \"$GANGER_WORKDIR\"; pwd -P)\" && "
 	    "echo cwd; test $(cut -d' ' -f6 /proc/$$/stat) = $$ && "
-	    "echo session; exec sed -n -e '/^SigBlk/p' -e '/^SigIgn/p' "
+	    "echo session; exec sed -n -e '/^SigBlk/p' "
+	    "-e '/^SigIgn/{s/80000000$/00000000/;p}' "
 	    "-e '$aend' /proc/self/status");
 	fake_do(&f, 0, &job, 1);
 	fake_until(&f, has_all_output, "the output");
