@@ -248,6 +248,22 @@ begin_requeue(struct call *c)
 	return (a);
 }
 
+/* The last lines of the next jobs go before their results, while the leases
+ * are ours still. */
+static void
+flush_logs(struct queue *q)
+{
+	struct settle *s;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(s, &q->settles, link) {
+		if (n++ == BATCH_MAX)
+			return;
+		if (s->job->log_lines > 0)
+			settle_note(s->job, false, false);
+	}
+}
+
 static void
 flush_queue(struct queue *q)
 {
@@ -261,6 +277,7 @@ flush_queue(struct queue *q)
 		c->q = q;
 		c->sent = mono_now();
 		TAILQ_INIT(&c->list);
+		flush_logs(q);
 		a = TAILQ_FIRST(&q->settles)->final ? begin_commit(c) :
 		    begin_requeue(c);
 		q->in_flight++;

@@ -58,7 +58,7 @@ START_TEST(t_every_kind_of_junk_is_kept)
 	static const char *const junk[] = { "", " ", "{", "[1]", "42", "null",
 	    "\"text\"", "{} x", "{\"id\":\"a\",}", "{\"id\":\"a\" \"b\":1}",
 	    "{\"x\":01}", "{\"x\":\"\x01\"}", "{\"x\":\"\xff\"}",
-	    "{\"x\":\"\\ud800\"}", "{'id':'a'}", "\xef\xbb\xbf{}",
+	    "{'id':'a'}", "\xef\xbb\xbf{}",
 	    "\xdd\xff\xff\xff\x3f", "\xdf\xff\xff\xff\xff", "\x81\xa2id",
 	    "\x93\x01\x02\x03", "\xc1", "\x80 " };
 	struct rig *r = rig_start(INI_ONE);
