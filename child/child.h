@@ -91,6 +91,7 @@ struct child {
 	bool ended;                     /* the step's work is over */
 	mono_t ended_at;                /* when it ended */
 	bool dirty;                     /* idle, but something may be left */
+	mono_t look_at;                 /* idle: look for late orphans; 0: no */
 	bool leaving;                   /* QUIT came: leave when idle */
 	mono_t alarm;                   /* earliest time a kind wants a turn */
 };

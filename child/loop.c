@@ -33,6 +33,7 @@
 #define LOOK_AGAIN (20 * DUR_MS)
 #define LOOK_SOON (2 * DUR_MS)
 #define SOON (100 * DUR_MS)
+#define LATE (50 * DUR_MS)
 #define FRAMES_A_TURN 64
 
 /* 0, or the exit code with which the child has to leave. */
@@ -183,10 +184,13 @@ static void
 end_credit(struct child *c)
 {
 
-	report_results(c, true, true);
+	/* first: from the result on the fence is none of this credit's */
 	watchdog_idle(c->watchdog);
+	report_results(c, true, true);
 	credit_free(&c->credit);
 	c->phase = PHASE_IDLE;
+	if (c->tree.known != NULL)
+		c->look_at = mono_now() + LATE;
 }
 
 /* True: the step is over and nothing of it is left. */
@@ -226,6 +230,26 @@ next_step(struct child *c)
 	}
 }
 
+/*
+ * A process that a runner's job started may lose its parent a moment after
+ * the runner was done; so there is one more look when that moment is over.
+ */
+static void
+clean_idle(struct child *c)
+{
+
+	if (c->look_at != 0 && mono_now() >= c->look_at) {
+		c->look_at = 0;
+		c->dirty = true;
+	}
+	if (c->dirty && tree_clean(&c->tree))
+		c->dirty = false;
+	if (c->dirty)
+		child_alarm(c, mono_now() + LOOK_AGAIN);
+	if (c->look_at != 0)
+		child_alarm(c, c->look_at);
+}
+
 static void
 advance(struct child *c)
 {
@@ -244,11 +268,7 @@ advance(struct child *c)
 			finish_step(c);
 		next_step(c);
 	}
-	if (c->dirty) {
-		c->dirty = !tree_clean(&c->tree);
-		if (c->dirty)
-			child_alarm(c, mono_now() + LOOK_AGAIN);
-	}
+	clean_idle(c);
 }
 
 static int

@@ -183,8 +183,8 @@ serve(struct child *c)
 	if ((code = take_place(c, &why)) == 0 &&
 	    (code = join(c, &why)) == 0 &&
 	    (code = open_handlers(c, &why)) == 0) {
-		report_hello(c);
 		trim_memory();
+		report_hello(c);
 		code = loop_run(c);
 	}
 	buf_fini(&why);

@@ -266,7 +266,7 @@ runner_proc_quit(struct runner *r)
 {
 	struct pollfd p;
 
-	if (r->proc.pid == 0 || r->proc.ended || r->sock.fd < 0)
+	if (r->open || r->proc.pid == 0 || r->proc.ended || r->sock.fd < 0)
 		return;
 	runner_put_quit(&r->out);
 	runner_proc_flush(r);

@@ -58,7 +58,8 @@ void runner_proc_drain(struct runner *r);
 /* Writes as much of r->out as goes now. */
 void runner_proc_flush(struct runner *r);
 
-/* Asks it to leave and waits for that, at most for kill_grace. */
+/* Asks it to leave and waits for that, at most for kill_grace; one that is at
+ * work is not asked. */
 void runner_proc_quit(struct runner *r);
 
 /* Notes what it did wrong; always -ERR_PROTOCOL. */

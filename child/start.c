@@ -69,7 +69,8 @@ int
 start_audit(struct buf *why)
 {
 	struct dirent *e;
-	int fd, r = 0;
+	int r = 0;
+	long fd;
 	DIR *d;
 
 	if ((d = opendir("/proc/self/fd")) == NULL) {
@@ -78,8 +79,10 @@ start_audit(struct buf *why)
 		return (-ERR_SYSTEM);
 	}
 	while (r == 0 && (e = readdir(d)) != NULL) {
-		fd = atoi(e->d_name);
-		if (e->d_name[0] == '.' || fd <= PAGE_FD || fd == dirfd(d))
+		if (e->d_name[0] == '.')
+			continue;
+		fd = strtol(e->d_name, NULL, 10);
+		if (fd <= PAGE_FD || fd == dirfd(d))
 			continue;
 		name_intruder(e->d_name, why);
 		r = -ERR_REFUSED;

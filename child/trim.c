@@ -12,20 +12,33 @@
 
 #include <sys/mman.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* "from-to mode offset device inode path": true if all is as it has to be. */
+static bool
+read_range(const char *line, unsigned long *from, unsigned long *to)
+{
+	char *p;
+
+	*from = strtoul(line, &p, 16);
+	if (*p++ != '-')
+		return (false);
+	*to = strtoul(p, &p, 16);
+	return (strncmp(p, " r-xp ", 6) == 0 && strchr(p, '/') != NULL);
+}
 
 static void
 drop_range(const char *line)
 {
 	unsigned long from, to;
-	char mode[8], path[8];
 
-	if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %7s", &from, &to, mode,
-	    path) != 4 || strcmp(mode, "r-xp") != 0 || path[0] != '/')
-		return;
-	(void)madvise((void *)(uintptr_t)from, to - from, MADV_DONTNEED);
+	if (read_range(line, &from, &to))
+		(void)madvise((void *)(uintptr_t)from, to - from,
+		    MADV_DONTNEED);
 }
 
 void

@@ -47,13 +47,18 @@ struct watchdog {
 	_Atomic int64_t armed;          /* when the thread wakes by itself */
 };
 
-/* Says why with plain write: stdio's locks may be held for good. */
+/*
+ * Says why with plain write: stdio's locks may be held for good. And only if
+ * that can't block: a supervisor that is stuck reads no log either.
+ */
 static _Noreturn void
 end_all(int code, const char *text)
 {
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
 
 	tree_kill_all(KILL_LIMIT);
-	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0 &&
+	    write(STDERR_FILENO, text, strlen(text)) < 0)
 		_exit(code);
 	_exit(code);
 }

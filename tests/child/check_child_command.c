@@ -118,6 +118,17 @@ expect_path(struct fake *f, const char *name, const char *dir,
 	free(line);
 }
 
+/* 32 and 33 are glibc's own; what started us decides about them. */
+static void
+expect_no_signals(struct fake *f, const char *line)
+{
+	const char *p = strstr(buf_cstr(&f->output), line);
+
+	ck_assert_ptr_nonnull(p);
+	ck_assert_uint_eq(strtoull(p + strlen(line), NULL, 16) &
+	    ~UINT64_C(0x180000000), 0);
+}
+
 static bool
 has_all_output(const struct fake *f)
 {
@@ -158,8 +169,8 @@ START_TEST(t_a_command_finds_what_the_contract_promises)
 	/* 3 is the progress pipe, 4 is ls's own */
 	expect_text(&f, "\n0 1 2 3 4 \n");
 	expect_text(&f, "\ndirs\ncwd\nsession\n");
-	expect_text(&f, "SigBlk:\t0000000000000000\n");
-	expect_text(&f, "SigIgn:\t0000000000000000\n");
+	expect_no_signals(&f, "SigBlk:");
+	expect_no_signals(&f, "SigIgn:");
 	fake_stop(&f);
 }
 END_TEST

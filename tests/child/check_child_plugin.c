@@ -265,6 +265,30 @@ START_TEST(t_a_fence_in_the_past_kills_at_once)
 }
 END_TEST
 
+/* Its log is full and nobody reads it: that must not hold the watchdog up. */
+START_TEST(t_a_full_log_does_not_hold_the_fence_up)
+{
+	struct fake_job job = { .payload =
+	    "{\"input\":{\"op\":\"sleep\",\"seconds\":600}}" };
+	struct fake f;
+	mono_t start;
+	char byte = 'x';
+	int fd;
+
+	start_selftest(&f);
+	ck_assert_int_ge(fd = fake_log_writer(&f), 0);
+	while (write(fd, &byte, 1) == 1)
+		;
+	close(fd);
+	start = mono_now();
+	atomic_store(&f.page->slot[FAKE_SLOT].fence_at, start);
+	f.deaf = true;
+	fake_send_do(&f, 0, &job, 1);
+	ck_assert_int_eq(fake_wait_exit(&f), CHILD_EXIT_FENCED);
+	fake_fini(&f);
+}
+END_TEST
+
 /* A fence that is moved on does not kill; the last one does. */
 START_TEST(t_a_renewed_fence_is_obeyed)
 {
@@ -446,6 +470,7 @@ main(void)
 	tcase_add_loop_test(tc, t_a_sleep_ends_when_it_is_asked_to, 0,
 	    sizeof(asks) / sizeof(asks[0]));
 	tcase_add_test(tc, t_a_fence_in_the_past_kills_at_once);
+	tcase_add_test(tc, t_a_full_log_does_not_hold_the_fence_up);
 	tcase_add_test(tc, t_a_renewed_fence_is_obeyed);
 	tcase_add_test(tc, t_an_idle_child_ignores_the_fence);
 	tcase_add_test(tc, t_the_supervisors_death_ends_a_busy_child);

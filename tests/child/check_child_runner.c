@@ -166,6 +166,26 @@ START_TEST(t_orphans_of_a_runner_are_killed)
 }
 END_TEST
 
+/* It loses its parent only after the result is out. */
+START_TEST(t_late_orphans_of_a_runner_are_killed)
+{
+	const struct fake_result *x;
+	struct fake f;
+	unsigned served;
+	pid_t runner, pid;
+
+	start_runner(&f, NULL);
+	runner = ask_pid(&f, &served);
+	x = act(&f, "late-orphan");
+	ck_assert_int_eq(x->cause, CAUSE_NONE);
+	pid = (pid_t)atoi(x->result);
+	while (fake_alive(pid))
+		poll(NULL, 0, 1);
+	ck_assert_int_eq(ask_pid(&f, &served), runner);
+	fake_stop(&f);
+}
+END_TEST
+
 START_TEST(t_ask_is_passed_on)
 {
 	struct fake_job job = { .payload = "{\"do\":\"until-asked\"}" };
@@ -290,6 +310,7 @@ main(void)
 	tcase_add_test(tc, t_progress_and_log_are_passed_on);
 	tcase_add_test(tc, t_a_credit_of_many_is_one_message);
 	tcase_add_test(tc, t_orphans_of_a_runner_are_killed);
+	tcase_add_test(tc, t_late_orphans_of_a_runner_are_killed);
 	tcase_add_test(tc, t_ask_is_passed_on);
 	tcase_add_loop_test(tc, t_term_and_kill_reach_a_busy_runner, 0, 2);
 	tcase_add_test(tc, t_a_runner_that_died_idle_is_replaced);

@@ -165,11 +165,14 @@ fake_selftest(struct fake *f)
 	fake_plugin(f, fake_built(".libs/selftest.so"));
 }
 
-/* In the child to be: 1 and 2 are the pipe, 3 and 4 as startup.h says. */
+/*
+ * In the child to be: 1 and 2 are the pipe, 3 and 4 as startup.h says. Only
+ * system calls: libzmq's threads may have held any lock at the fork.
+ */
 static _Noreturn void
-become_child(int out, int start, int page, int extra)
+become_child(const char *path, int out, int start, int page, int extra)
 {
-	const char *path = fake_built("ganger-child");
+	char *argv[] = { (char *)(uintptr_t)path, NULL };
 	int fd;
 
 	/* above the fixed numbers first, so that none is overwritten */
@@ -189,17 +192,14 @@ become_child(int out, int start, int page, int extra)
 	for (fd = PAGE_FD + 1; fd < 256; fd++)
 		if (fd != 9 || extra < 0)
 			close(fd);
-	setenv("CUDA_VISIBLE_DEVICES", "GPU-1", 1);
-	setenv("OMP_NUM_THREADS", "1", 1);
-	setenv("GANGER_WORKER_ID", "w1", 1);
-	setenv("GANGER_SLOT", "3", 1);
-	execl(path, path, (char *)NULL);
+	execve(path, argv, environ);
 	_exit(99);
 }
 
 void
 fake_spawn(struct fake *f, int extra_fd)
 {
+	const char *path;
 	struct buf packet;
 	int sock[2], out[2];
 
@@ -210,10 +210,15 @@ fake_spawn(struct fake *f, int extra_fd)
 	ck_assert(!packet.failed);
 	ck_assert_int_eq(fd_write_all(sock[0], packet.data, packet.len), 0);
 	buf_fini(&packet);
+	setenv("CUDA_VISIBLE_DEVICES", "GPU-1", 1);
+	setenv("OMP_NUM_THREADS", "1", 1);
+	setenv("GANGER_WORKER_ID", "w1", 1);
+	setenv("GANGER_SLOT", "3", 1);
+	path = fake_built("ganger-child");
 	f->pid = fork();
 	ck_assert_int_ge(f->pid, 0);
 	if (f->pid == 0)
-		become_child(out[1], sock[1], f->page_fd, extra_fd);
+		become_child(path, out[1], sock[1], f->page_fd, extra_fd);
 	close(sock[1]);
 	close(out[1]);
 	f->start_fd = sock[0];
@@ -359,9 +364,9 @@ pump(struct fake *f, int ms)
 	zmq_msg_t id, body;
 	char expect[32];
 
-	if (zmq_poll(items, f->out_fd >= 0 ? 2 : 1, ms) <= 0)
+	if (zmq_poll(items, f->out_fd >= 0 && !f->deaf ? 2 : 1, ms) <= 0)
 		return (false);
-	if (f->out_fd >= 0)
+	if (f->out_fd >= 0 && !f->deaf)
 		read_output(f);
 	if ((items[0].revents & ZMQ_POLLIN) == 0)
 		return (true);
@@ -529,6 +534,15 @@ fake_one(struct fake *f, unsigned handler, const char *payload)
 	fake_do(f, handler, &job, 1);
 	ck_assert_uint_eq(f->results[0].number, FIRST_NUMBER);
 	return (&f->results[0]);
+}
+
+int
+fake_log_writer(const struct fake *f)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/2", (int)f->pid);
+	return (open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC));
 }
 
 bool

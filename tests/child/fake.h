@@ -42,6 +42,7 @@ struct fake {
 	struct start start;     /* change it before fake_run */
 	struct start_handler handlers[4];
 	struct buf output;      /* what came on out_fd */
+	bool deaf;              /* do not read out_fd now */
 
 	bool hello, bug, done;
 	char hello_cpus[256], hello_devices[256], bug_text[512];
@@ -99,6 +100,8 @@ const struct fake_result *fake_one(struct fake *f, unsigned handler,
 /* Awaits the child's end; its exit status, or minus the signal. Fails if any
  * process of the child is left. */
 int fake_wait_exit(struct fake *f);
+/* Another writing end of the child's log, non-blocking; the caller's. */
+int fake_log_writer(const struct fake *f);
 /* True if the process is there and no zombie. */
 bool fake_alive(pid_t pid);
 

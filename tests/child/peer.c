@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <msgpack.h>
@@ -295,15 +296,16 @@ act_close(const struct job *j)
 	pause();
 }
 
+/* late: its parent outlives the answer for a moment. */
 static void
-act_orphan(const struct job *j)
+leave_orphan(const struct job *j, int late)
 {
 	char text[32];
-	pid_t pid;
+	pid_t middle, pid;
 	int fds[2];
 
 	must(pipe(fds) == 0, "pipe");
-	if (fork() == 0) {
+	if ((middle = fork()) == 0) {
 		if (fork() == 0) {
 			setsid();
 			pid = getpid();
@@ -312,11 +314,29 @@ act_orphan(const struct job *j)
 			for (;;)
 				pause();
 		}
+		if (late)
+			usleep(20000);
 		_exit(0);
 	}
+	if (!late)
+		waitpid(middle, NULL, 0);
 	must(read(fds[0], &pid, sizeof(pid)) > 0, "read");
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	give_result(j->number, text, strlen(text));
+}
+
+static void
+act_orphan(const struct job *j)
+{
+
+	leave_orphan(j, 0);
+}
+
+static void
+act_late_orphan(const struct job *j)
+{
+
+	leave_orphan(j, 1);
 }
 
 static msgpack_object
@@ -391,6 +411,7 @@ static const struct {
 	{ "exit0", act_exit0 }, { "exit75", act_exit75 },
 	{ "answer-and-exit", act_answer_and_exit }, { "abort", act_abort },
 	{ "close", act_close }, { "orphan", act_orphan },
+	{ "late-orphan", act_late_orphan },
 	{ "until-asked", act_until_asked }, { "hang", act_hang },
 };
 
