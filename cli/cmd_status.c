@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/obj.h"
 #include "proto/job.h"
 
@@ -99,25 +100,35 @@ print_workers(struct cli *cli, const struct fleet *f)
 	table_end(&t, stdout);
 }
 
+/* Strings of an array, with commas between. */
+static void
+put_list(struct table *t, const json_t *list)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 4096);
+	for (i = 0; i < json_array_size(list); i++)
+		buf_printf(&b, "%s%s", i == 0 ? "" : ",",
+		    json_string_value(json_array_get(list, i)));
+	table_put(t, "%s", b.len == 0 ? "-" : buf_cstr(&b));
+	buf_fini(&b);
+}
+
 /* A member as one cell, whatever its type; "-" for nothing. */
 static void
 put_cell(struct table *t, const json_t *o, const char *key)
 {
 	const json_t *v = js_get(o, key);
-	char *text;
 
-	if (v == NULL || (json_is_string(v) &&
-	    json_string_length(v) == 0)) {
-		table_put(t, "-");
-		return;
-	}
-	if (json_is_string(v)) {
+	if (json_is_array(v))
+		put_list(t, v);
+	else if (json_is_string(v) && json_string_length(v) > 0)
 		table_put(t, "%s", json_string_value(v));
-		return;
-	}
-	text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
-	table_put(t, "%s", text == NULL ? "-" : text);
-	free(text);
+	else if (json_is_number(v))
+		table_put(t, "%.0f", json_number_value(v));
+	else
+		table_put(t, "-");
 }
 
 static void

@@ -288,11 +288,14 @@ static void
 take_answer(struct submission *s, size_t i)
 {
 	redisReply *r = rds_reply(s->cli);
+	char text[256] = "";
 
 	if (r->type == REDIS_REPLY_ERROR)
-		cli_die(CLI_UNREACHABLE, "Redis refused job %s (%zu of %zu "
-		    "are queued): %s", s->jobs.v[i].id, i, s->jobs.n, r->str);
+		snprintf(text, sizeof(text), "%s", r->str);
 	freeReplyObject(r);
+	if (text[0] != '\0')
+		cli_die(CLI_UNREACHABLE, "Redis refused job %s (%zu of %zu "
+		    "are queued): %s", s->jobs.v[i].id, i, s->jobs.n, text);
 	print_id(s, i);
 }
 
@@ -311,23 +314,26 @@ push_all(struct submission *s)
 	fflush(stdout);
 }
 
-/* Takes the answer of WAIT or WAITAOF. */
+/* Takes the answer of WAIT or WAITAOF, which is a number or a list of them. */
 static void
-expect_copies(redisReply *r, const char *what, size_t at, uint64_t wanted)
+expect_copies(redisReply *r, const char *what, uint64_t wanted)
 {
-	const redisReply *got = r;
+	const redisReply *got = r->type == REDIS_REPLY_ARRAY &&
+	    r->elements > 0 ? r->element[0] : r;
+	char text[256];
+	bool enough = false;
 
-	if (r->type == REDIS_REPLY_ERROR)
-		cli_die(CLI_UNREACHABLE, "queued, but not confirmed: %s: %s",
-		    what, r->str);
-	if (r->type == REDIS_REPLY_ARRAY && at < r->elements)
-		got = r->element[at];
-	if (got->type != REDIS_REPLY_INTEGER ||
-	    (uint64_t)got->integer < wanted)
-		cli_die(CLI_UNREACHABLE, "queued, but not confirmed: %s: "
-		    "%lld of %llu in time", what, got->integer,
-		    (unsigned long long)wanted);
+	if (got->type == REDIS_REPLY_INTEGER) {
+		enough = (uint64_t)got->integer >= wanted;
+		snprintf(text, sizeof(text), "%lld of %llu in time",
+		    got->integer, (unsigned long long)wanted);
+	} else
+		snprintf(text, sizeof(text), "%s", got->str == NULL ?
+		    "no number" : got->str);
 	freeReplyObject(r);
+	if (!enough)
+		cli_die(CLI_UNREACHABLE, "queued, but not confirmed: %s: %s",
+		    what, text);
 }
 
 static void
@@ -340,14 +346,12 @@ confirm(struct cli *cli)
 	struct timeval tv = { .tv_sec = ms / 1000 + 5 };
 
 	redisSetTimeout(rds(cli), tv);
-	if (cli_has(cli, OPT_WAIT_AOF)) {
+	if (cli_has(cli, OPT_WAIT_AOF))
 		expect_copies(rds_try(cli, "WAITAOF 1 %llu %lld",
-		    (unsigned long long)replicas, ms), "local disk", 0, 1);
-	}
+		    (unsigned long long)replicas, ms), "local disk", 1);
 	if (cli_has(cli, OPT_MIN_REPLICAS))
 		expect_copies(rds_try(cli, "WAIT %llu %lld",
-		    (unsigned long long)replicas, ms), "replicas", 0,
-		    replicas);
+		    (unsigned long long)replicas, ms), "replicas", replicas);
 }
 
 static int

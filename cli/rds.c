@@ -173,9 +173,13 @@ rds_try(struct cli *cli, const char *fmt, ...)
 static redisReply *
 insist(redisReply *r)
 {
-	if (r->type == REDIS_REPLY_ERROR)
-		cli_die(CLI_UNREACHABLE, "Redis refused: %s", r->str);
-	return (r);
+	char text[256];
+
+	if (r->type != REDIS_REPLY_ERROR)
+		return (r);
+	snprintf(text, sizeof(text), "%s", r->str);
+	freeReplyObject(r);
+	cli_die(CLI_UNREACHABLE, "Redis refused: %s", text);
 }
 
 redisReply *

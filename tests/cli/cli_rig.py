@@ -29,7 +29,11 @@ class Redis:
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(path)
+        try:
+            self.sock.connect(path)
+        except OSError:
+            self.sock.close()
+            raise
         self.file = self.sock.makefile("rb")
 
     def close(self):
@@ -72,11 +76,22 @@ class Rig:
             [server, "--port", "0", "--unixsocket", self.path, "--save", "",
              "--dir", self.dir], stdout=subprocess.DEVNULL)
         self.url = "unix:" + self.path
-        until("redis listens", lambda: os.path.exists(self.path))
-        self.redis = Redis(self.path)
+        self.redis = None
+        try:
+            self.redis = until("redis listens", self.connect)
+        except BaseException:
+            self.close()
+            raise
+
+    def connect(self):
+        try:   # the path is there a moment before somebody listens
+            return Redis(self.path)
+        except OSError:
+            return None
 
     def close(self):
-        self.redis.close()
+        if self.redis:
+            self.redis.close()
         self.server.terminate()
         self.server.wait()
         shutil.rmtree(self.dir)
