@@ -1,6 +1,8 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	base/buf.c base/buf.h base/clock.c base/clock.h base/cpus.c base/cpus.h \
-	base/err.c base/err.h base/err_tbl.h base/fd.c base/fd.h \
+	base/err.c base/err.h base/err_tbl.h \
+	base/failpoint.c base/failpoint.h base/failpoint_tbl.h \
+	base/fd.c base/fd.h \
 	base/jsonw.c base/jsonw.h base/log.c base/log.h base/obj.c base/obj.h \
 	base/slice.h base/str.c base/str.h base/xalloc.c base/xalloc.h

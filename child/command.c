@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -219,6 +220,7 @@ begin_command(struct child *c, struct child_handler *h)
 		tree_add(&c->tree, &cmd->proc);
 		cmd->end.fd = cmd->proc.pidfd;
 		report_started(c, j, cmd->proc.pid);
+		FAILPOINT(CHILD_STARTED);
 	}
 	buf_fini(&why);
 }

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
 #include "child/child.h"
@@ -71,6 +72,7 @@ take_do(struct child *c, struct frame_reader *r, struct link_frame **frame)
 	c->from = 0;
 	c->count = 0;
 	watchdog_busy(c->watchdog);
+	FAILPOINT(CHILD_DO);
 	return (0);
 }
 
@@ -187,6 +189,7 @@ end_credit(struct child *c)
 	/* first: from the result on the fence is none of this credit's */
 	watchdog_idle(c->watchdog);
 	report_results(c, true, true);
+	FAILPOINT(CHILD_SENT);
 	credit_free(&c->credit);
 	c->phase = PHASE_IDLE;
 	if (c->tree.known != NULL)
@@ -261,11 +264,13 @@ advance(struct child *c)
 			if (!c->ended)
 				return;
 			c->phase = PHASE_CLEANING;
+			FAILPOINT(CHILD_ENDED);
 		}
 		if (!clean_step(c))
 			return;
 		if (c->phase == PHASE_CLEANING)
 			finish_step(c);
+		FAILPOINT(CHILD_CLEANED);
 		next_step(c);
 	}
 	clean_idle(c);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/obj.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -356,8 +357,10 @@ begin_plugin(struct child *c, struct child_handler *h)
 	for (i = c->from; i < c->from + c->count; i++)
 		if (prepare_job(c, h, &c->credit->jobs[i]))
 			add_request(call, c, &c->credit->jobs[i]);
-	if (call->n > 0)
+	if (call->n > 0) {
+		FAILPOINT(CHILD_STARTED);
 		make_call(call, c, h);
+	}
 	end_call(call);
 	free(call);
 }

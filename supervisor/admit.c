@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
@@ -277,6 +278,7 @@ admit_job(struct job *j)
 	for (i = 0; i < NELEM(gates); i++)
 		if (gates[i](j))
 			return;
+	FAILPOINT(ADMIT_PASSED);
 	pool_take(j->pool, j);
 }
 
@@ -378,6 +380,7 @@ admit_claimed(struct sup *sup, const struct admit_from *from,
 	r = job_parse(j->payload, j->payload_len,
 	    sup->conf->supervisor.max_job_size, &j->spec, &problem);
 	job_name(j, sup_wall(sup));
+	FAILPOINT(ADMIT_BEGUN);
 	if (r != 0) {
 		finish_reject(j, &problem);
 		return;

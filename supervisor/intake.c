@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
@@ -175,6 +176,8 @@ claim_answered(void *priv, redisReply *r)
 		free_claim(&c);
 		return;
 	}
+	if (r->elements > 2)
+		FAILPOINT(CLAIM_ANSWERED);
 	n = take_jobs(c, r, NULL);
 	q->sup->stat.n[STAT_CLAIMED] += n;
 	if (n < c->want && q->asked == 0) {
@@ -218,6 +221,8 @@ ask(struct pool *p, struct queue *q, unsigned want)
 		p->reserved -= want;
 		free_claim(&c);
 	}
+	FAILPOINT(CLAIM_BUILT);
+	FAILPOINT_MARK(CLAIM_SENT);
 }
 
 /* Asks the pool's queues where something may wait, each for its share. */
@@ -271,8 +276,10 @@ recover_answered(void *priv, redisReply *r)
 	}
 	if (conn_failed(r, &why) || !is_claim_answer(r))
 		sup_redis_error(c->q->sup, "recover", c->q->name, r);
-	else if (r->elements > 3)
+	else if (r->elements > 3) {
+		FAILPOINT(RECOVER_ANSWERED);
 		(void)take_jobs(c, r, r->element[r->elements - 1]);
+	}
 	free_claim(&c);
 }
 
@@ -298,6 +305,7 @@ intake_recover(struct queue *q)
 			TAILQ_INSERT_HEAD(&q->lost, c, link);
 			return;
 		}
+		FAILPOINT_MARK(RECOVER_SENT);
 	}
 }
 
@@ -340,8 +348,10 @@ promote_answered(void *priv, redisReply *r)
 		q->next_due = mono_add(now, DUR_S);
 		return;
 	}
-	if (r->element[1]->integer > 0)
+	if (r->element[1]->integer > 0) {
+		FAILPOINT(PROMOTE_ANSWERED);
 		q->waiting = true;
+	}
 	due = r->element[2]->integer;
 	/* Others may add something earlier: look at least every second. */
 	q->next_due = mono_add(now, DUR_S);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
@@ -126,6 +127,7 @@ renew_answered(void *priv, redisReply *r)
 			sup_redis_error(q->sup, "renew", q->name, r);
 	} else {
 		sup_saw_redis(q->sup, r->element[0]->integer, a->sent);
+		FAILPOINT(RENEW_ANSWERED);
 		if (r->element[1]->integer > 0)
 			extend(q, a->sent);
 		compare_count(q, r->element[1]->integer);
@@ -149,6 +151,7 @@ renew(struct queue *q)
 		q->renewing = false;
 		free(a);
 	}
+	FAILPOINT_MARK(RENEW_SENT);
 }
 
 void
@@ -224,6 +227,8 @@ reap_answered(void *priv, redisReply *r)
 		goto out;
 	}
 	sup_saw_redis(sup, r->element[0]->integer, a->sent);
+	if (r->elements > 2)
+		FAILPOINT(REAP_ANSWERED);
 	for (i = 2; i + 1 < r->elements; i += 2, n++) {
 		log_info("lease", "queue=%s took over a lease of worker %s",
 		    q->name, r->element[i]->str);
@@ -263,4 +268,5 @@ lease_reap(struct queue *q, const char *of)
 	script_arg_str(s, a->of);
 	if (script_call(q->sup->main, s, reap_answered, a) != 0)
 		free(a);
+	FAILPOINT_MARK(REAP_SENT);
 }

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/obj.h"
 
@@ -179,6 +180,7 @@ turn(struct sup *sup)
 	intake_phase(sup);        /* new work last, for slots that are idle */
 	settle_flush(sup);
 	conn_flush_all(sup->group);
+	FAILPOINT_MARKED();
 	route_check(sup->route);
 }
 

@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/obj.h"
@@ -418,6 +419,7 @@ proc_results(struct proc *p, struct frame_reader *r)
 		p->sup->stat.n[STAT_FRAMES_BAD]++;
 		return;
 	}
+	FAILPOINT(RESULT_TAKEN);
 	output_drain(p);        /* its last lines belong to the job still */
 	for (i = 0; i < s.nresults; i++) {
 		if (frame_read_result(r, &x) != 0)
@@ -525,11 +527,13 @@ proc_dispatch(struct proc *p, struct job_list *jobs, unsigned n)
 	}
 	proc_fence(p, fence);
 	atomic_store(&words_of(p)->ask, ASK_NONE);
+	FAILPOINT(DISPATCH_BUILT);
 	if (route_send(p->sup->route, p->slot.index, p->slot.gen, &b) != 0)
 		undo_dispatch(p);
 	else {
 		slot_post(&p->slot, EV_ASSIGN, &arg);
 		sup_wake_at(p->sup, mono_add(arg.now, 160 * DUR_MS));
+		FAILPOINT(DISPATCH_SENT);
 	}
 	buf_fini(&b);
 }

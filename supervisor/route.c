@@ -12,6 +12,7 @@
 #include <zmq.h>
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
@@ -89,8 +90,10 @@ on_started(struct proc *p, struct frame_reader *r)
 	struct job *j;
 
 	if (frame_read_started(r, &number, &pid) == 0 &&
-	    (j = proc_job(p, number)) != NULL)
+	    (j = proc_job(p, number)) != NULL) {
 		j->pid = pid;
+		FAILPOINT(RUN_STARTED);
+	}
 }
 
 static void

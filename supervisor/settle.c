@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
@@ -155,6 +156,15 @@ says_done(const redisReply *r, size_t i)
 }
 
 static void
+note_answer(const struct call *c)
+{
+	if (TAILQ_FIRST(&c->list)->final)
+		FAILPOINT(COMMIT_ANSWERED);
+	else
+		FAILPOINT(REQUEUE_ANSWERED);
+}
+
+static void
 answered(void *priv, redisReply *r)
 {
 	struct call *c = priv;
@@ -174,6 +184,7 @@ answered(void *priv, redisReply *r)
 		 * those before the one that failed */
 		put_back(c, true);
 	} else {
+		note_answer(c);
 		for (i = 0; (s = TAILQ_FIRST(&c->list)) != NULL; i++) {
 			TAILQ_REMOVE(&c->list, s, link);
 			conclude(s, says_done(r, i));
@@ -265,6 +276,18 @@ flush_logs(struct queue *q)
 }
 
 static void
+note_sent(bool final)
+{
+	if (final) {
+		FAILPOINT(COMMIT_BUILT);
+		FAILPOINT_MARK(COMMIT_SENT);
+	} else {
+		FAILPOINT(REQUEUE_BUILT);
+		FAILPOINT_MARK(REQUEUE_SENT);
+	}
+}
+
+static void
 flush_queue(struct queue *q)
 {
 	struct script_args *a;
@@ -288,6 +311,7 @@ flush_queue(struct queue *q)
 			free(c);
 			return;
 		}
+		note_sent(TAILQ_FIRST(&c->list)->final);
 	}
 }
 
@@ -394,6 +418,8 @@ settle_note(struct job *j, bool with_record, bool with_id)
 	if (script_call(q->sup->main, a, note_answered, q->sup) == 0) {
 		j->logged = j->logged || j->log_lines > 0;
 		j->noted = j->noted || with_record;
+		if (with_record)
+			FAILPOINT_MARK(RUN_NOTED);
 		j->changed = j->changed && !with_record;
 		buf_reset(&j->log);
 		j->log_lines = 0;
