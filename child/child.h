@@ -74,7 +74,7 @@ struct child {
 	enum child_phase phase;
 	struct start *start;            /* owns */
 	const struct page_slot *words;  /* of this slot, on the shared page */
-	char **env;                     /* environment at start; owns the array */
+	char **env;                     /* at start; owns the array */
 	char *cpus;                     /* real affinity; owns */
 	struct link *link;              /* owns */
 	struct watch link_watch;
@@ -82,12 +82,12 @@ struct child {
 	struct model_cache *models;     /* owns */
 	struct child_handler *handlers; /* owns, start->nhandlers of them */
 	struct tree tree;
-	struct watch **watches;         /* owns the array, borrows the entries */
+	struct watch **watches;         /* owns only the array */
 	unsigned nwatches;
 
 	struct credit *credit;          /* owns while not IDLE, else NULL */
 	struct child_handler *handler;  /* of the credit */
-	unsigned from, count;           /* the step: credit->jobs[from, +count) */
+	unsigned from, count;           /* the step: jobs[from, +count) */
 	bool ended;                     /* the step's work is over */
 	mono_t ended_at;                /* when it ended */
 	bool dirty;                     /* idle, but something may be left */

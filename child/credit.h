@@ -29,7 +29,7 @@ struct cjob {
 
 	bool settled;               /* the fields below are final */
 	bool sent;
-	bool succeeded;             /* the handler is content; not yet settled */
+	bool succeeded;             /* by the handler; not yet settled */
 	enum cause cause;
 	int exit_code;              /* -1: none */
 	int signal;                 /* 0: none */

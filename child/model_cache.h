@@ -23,7 +23,7 @@ void model_cache_free(struct model_cache **cp); /* unloads all */
 bool model_cache_get(struct model_cache *c, void *owner, struct slice name,
     uint32_t version, void **modelp);
 
-/* Unloads until one more fits: call it before a load, which needs the memory. */
+/* Unloads until one more fits. Before a load, which needs the memory. */
 void model_cache_make_room(struct model_cache *c);
 
 /* Keeps a loaded model; there is room, and it is not in there yet. */

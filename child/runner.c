@@ -97,7 +97,8 @@ take_hello(struct runner *r, const struct runner_msg *m)
 	if (r->phase != RUNNER_STARTING)
 		return (runner_proc_blame(r, "said hello twice"));
 	if (m->protocol != RUNNER_PROTOCOL)
-		return (runner_proc_blame(r, "speaks another version of the protocol"));
+		return (runner_proc_blame(r,
+		    "speaks another version of the protocol"));
 	runner_put_welcome(&r->out, r->child->start);
 	r->phase = RUNNER_READY;
 	r->greeted = true;
@@ -174,7 +175,8 @@ take_done(struct runner *r, const struct runner_msg *m)
 {
 
 	if (r->phase != RUNNER_BUSY || m->credit != r->child->credit->number)
-		return (runner_proc_blame(r, "was done with a credit it does not hold"));
+		return (runner_proc_blame(r,
+		    "was done with a credit it does not hold"));
 	buf_reset(&r->models);
 	if (runner_msg_models(m, &r->models) != 0) {
 		buf_reset(&r->models);
@@ -316,7 +318,7 @@ begin_runner(struct child *c, struct child_handler *h)
 	if (r->phase == RUNNER_DOWN)
 		try_start(r);
 	else if (r->proc.ended || r->sock.fd < 0)
-		runner_proc_kill(r);    /* on its way out: tick_runner goes on */
+		runner_proc_kill(r);    /* then tick_runner goes on */
 	else if (r->phase == RUNNER_READY)
 		send_jobs(r);
 }

@@ -38,8 +38,8 @@ take_messages(struct runner *r)
 		n = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
 		    (size_t)p[2] << 8 | p[3];
 		if (n > RUNNER_MSG_MAX)
-			return (runner_proc_blame(r, "sent a message over 64 MiB, or text "
-			    "that is no message"));
+			return (runner_proc_blame(r, "sent a message over "
+			    "64 MiB, or text that is no message"));
 		if (r->in.len - at - RUNNER_HEAD < n)
 			break;
 		rc = r->take(r, p + RUNNER_HEAD, n);

@@ -39,7 +39,7 @@ struct spawn {
  */
 int spawn_process(const struct spawn *s, struct proc *p, struct buf *why);
 
-/* The environment of a process: what it starts from, and what is set over it. */
+/* The environment of a process: what was there, and what is set over it. */
 struct env {
 	char **v;         /* NULL-terminated; owns the array */
 	unsigned n, size;

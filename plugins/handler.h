@@ -34,7 +34,7 @@ enum ganger_status {
 	GANGER_ERROR = 1,         /* handler-error: charged, retried */
 	GANGER_TRY_AGAIN = 2,     /* try-again */
 	GANGER_LOAD_FAILED = 3,   /* load-failed */
-	GANGER_GPU_ERROR = 4,     /* gpu-error: not charged; the child is replaced */
+	GANGER_GPU_ERROR = 4,     /* gpu-error: not charged; a new child */
 	GANGER_UNKNOWN_MODEL = 5, /* unknown-model: not retried */
 	GANGER_STOPPED = 6        /* gave up because should_stop said so */
 };

@@ -37,7 +37,7 @@ struct fake {
 	struct page *page;
 	int page_fd;
 	int start_fd;           /* our end of the socket; -1: closed */
-	int out_fd;             /* reading end of the child's stdout and stderr */
+	int out_fd;             /* reading end of the child's 1 and 2 */
 	pid_t pid;
 	struct start start;     /* change it before fake_run */
 	struct start_handler handlers[4];
