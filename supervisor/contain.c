@@ -164,10 +164,21 @@ remove_branch(const char *dir)
 	(void)rmdir(dir);
 }
 
+/*
+ * Our branch's name. Two daemons of one host may have the same id on different
+ * Redis servers, but never the same run_dir (it holds the pidfile); a restart
+ * must find what its former self left, so nothing else may be in it.
+ */
 static char *
-safe_name(const char *id)
+safe_name(const char *id, const char *run_dir)
 {
-	char *name = str_fmt("ganger-%s", id), *p;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);   /* FNV-1a */
+	char *name, *p;
+	const char *c;
+
+	for (c = run_dir; *c != '\0'; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	name = str_fmt("ganger-%s-%08x", id, (unsigned)(hash ^ hash >> 32));
 
 	for (p = name; *p != '\0'; p++)
 		if (!isalnum((unsigned char)*p) && strchr("._-", *p) == NULL)
@@ -176,12 +187,12 @@ safe_name(const char *id)
 }
 
 enum contain_way
-contain_open(const char *worker_id)
+contain_open(const char *worker_id, const char *run_dir)
 {
-	char *own = own_cgroup(), *name = safe_name(worker_id);
+	char *own = own_cgroup(), *name = safe_name(worker_id, run_dir);
 
 	contain_close();
-	mark_prefix = xstrdup(worker_id);
+	mark_prefix = xstrdup(name);
 	if (own != NULL) {
 		branch = str_fmt("%s/%s", own, name);
 		if (access(branch, F_OK) == 0)
@@ -212,8 +223,9 @@ void
 contain_init(struct contain *c, const char *worker_id, unsigned slot)
 {
 	*c = (struct contain){ .way = CONTAIN_SWEEP };
-	(void)snprintf(c->mark, sizeof(c->mark), "%.40s/%u", mark_prefix != NULL ?
-	    mark_prefix : worker_id, slot);
+	(void)snprintf(c->mark, sizeof(c->mark), "%.*s/%u", (int)sizeof(c->mark) - 8,
+	    mark_prefix != NULL ? mark_prefix + (strlen(mark_prefix) > 50 ?
+	    strlen(mark_prefix) - 50 : 0) : worker_id, slot);
 	if (branch == NULL)
 		return;
 	c->dir = str_fmt("%s/slot%u", branch, slot);

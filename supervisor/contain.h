@@ -27,9 +27,9 @@ struct contain {
 };
 
 /* Which way this host allows, and the folder under which leaves are made
- * (owned by contain.c). Called once, before the first child. worker_id names
- * our own branch. Kills what a former run of this worker left there. */
-enum contain_way contain_open(const char *worker_id);
+ * (owned by contain.c). Called once, before the first child. worker_id and
+ * run_dir name our own branch. Kills what a former run of this worker left there. */
+enum contain_way contain_open(const char *worker_id, const char *run_dir);
 void contain_close(void);
 const char *contain_way_name(enum contain_way way);
 

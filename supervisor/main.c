@@ -486,7 +486,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	sup->events = str_fmt("%s:events", c->redis.prefix);
 	sup->child_path = find_child();
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
-	sup->way = contain_open(sup->id);
+	sup->way = contain_open(sup->id, c->supervisor.run_dir);
 	reload_limits(sup);
 	write_pid(pid_fd);
 	sup_connect(sup);
