@@ -466,7 +466,10 @@ check_deaths(struct up *up)
 		fail(up, CLI_FAILED);
 	}
 	if (up->phase == UP_STOP_REDIS && up->daemon.ended &&
-	    up->daemon.status != 0 && up->rc == CLI_OK) {
+	    up->daemon.status != 0 && up->rc == CLI_OK &&
+	    /* our TERM came before gangerd had begun */
+	    !(WIFSIGNALED(up->daemon.status) &&
+	    WTERMSIG(up->daemon.status) == SIGTERM)) {
 		cli_warn("gangerd did not end cleanly: %s",
 		    up_proc_end(&up->daemon, buf));
 		up->rc = CLI_FAILED;

@@ -89,6 +89,24 @@ signalled(evutil_socket_t signo, short what, void *priv)
 			signals[i].func(priv);
 }
 
+static void
+mask_signals(int how)
+{
+	sigset_t set;
+	size_t i;
+
+	(void)sigemptyset(&set);
+	for (i = 0; i < NELEM(signals); i++)
+		(void)sigaddset(&set, signals[i].signo);
+	(void)sigprocmask(how, &set, NULL);
+}
+
+void
+sup_hold_signals(void)
+{
+	mask_signals(SIG_BLOCK);
+}
+
 int
 sup_signals(struct sup *sup)
 {
@@ -104,6 +122,7 @@ sup_signals(struct sup *sup)
 			return (-1);
 		sup->nsig++;
 	}
+	mask_signals(SIG_UNBLOCK);
 	return (0);
 }
 

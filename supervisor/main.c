@@ -537,6 +537,7 @@ main(int argc, char **argv)
 		    strerror(errno));
 	if (!a.foreground)
 		announce_fd = go_background();
+	sup_hold_signals();
 	sup = xcalloc(1, sizeof(*sup));
 	sup->magic = SUP_MAGIC;
 	sup->conf = sup->boot_conf = c;

@@ -125,6 +125,8 @@ void sup_disconnect(struct sup *sup);       /* and the group */
 
 /* loop.c: turns until the stop is complete; the exit code. */
 int sup_run(struct sup *sup);
+/* From start-up to sup_signals: a signal waits instead of killing us. */
+void sup_hold_signals(void);
 int sup_signals(struct sup *sup);
 /* The daemon takes new jobs. */
 bool sup_claims(const struct sup *sup);
