@@ -1,17 +1,17 @@
 # supervisor: gangerd. All but main.c is a library, so that unit tests link it.
 include supervisor/broker.mk
+include supervisor/http.mk
 
 noinst_LIBRARIES += libsup.a
 libsup_a_CPPFLAGS = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(EVENT_CFLAGS) \
 	$(JANSSON_CFLAGS) $(ZMQ_CFLAGS) $(MSGPACK_CFLAGS)
-libsup_a_SOURCES = $(SUP_BROKER_SOURCES) \
+libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/admit.c supervisor/admit.h \
 	supervisor/beat.c supervisor/beat.h \
 	supervisor/contain.c supervisor/contain.h \
 	supervisor/control.c supervisor/control.h \
 	supervisor/death.c supervisor/death.h \
 	supervisor/finish.c supervisor/finish.h \
-	supervisor/http.c supervisor/http.h \
 	supervisor/intake.c supervisor/intake.h \
 	supervisor/job.c supervisor/job.h \
 	supervisor/lease.c supervisor/lease.h \
@@ -34,7 +34,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) \
 	supervisor/stop.c supervisor/stop.h \
 	supervisor/sup.h \
 	supervisor/watch.c supervisor/watch.h
-nodist_libsup_a_SOURCES = $(SUP_BROKER_BUILT)
+nodist_libsup_a_SOURCES = $(SUP_BROKER_BUILT) $(SUP_HTTP_BUILT)
 
 sbin_PROGRAMS += gangerd
 gangerd_SOURCES = supervisor/main.c

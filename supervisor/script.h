@@ -19,7 +19,8 @@
 	X(REAP, reap, "take over the leases of dead workers") \
 	X(PROMOTE, promote, "delayed jobs that are due go to their lanes") \
 	X(SIFT, sift, "jobs that wait in the wrong lane go to theirs") \
-	X(BEAT, beat, "heartbeat and status of this worker")
+	X(BEAT, beat, "heartbeat and status of this worker") \
+	X(GLANCE, glance, "how much lies in a queue, and its oldest jobs")
 
 enum script_id {
 #define X(id, name, what) SCRIPT_##id,
