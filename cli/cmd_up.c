@@ -134,7 +134,7 @@ lock_holder(int fd)
 	char text[32] = "";
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
-	return (n <= 0 ? 0 : (pid_t)atoi(text));
+	return (n <= 0 ? 0 : (pid_t)strtol(text, NULL, 10));
 }
 
 /*

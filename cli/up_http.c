@@ -210,7 +210,7 @@ read_answer(struct up_probe *p)
 		return (false);
 	p->answer[p->have] = '\0';
 	if (p->have > 12 && strncmp(p->answer, "HTTP/1.", 7) == 0)
-		p->status = atoi(p->answer + 9);
+		p->status = (int)strtol(p->answer + 9, NULL, 10);
 	end_attempt(p);
 	return (p->status == 200);
 }
