@@ -256,12 +256,13 @@ take_depth(struct cli *cli, const struct fleet *f, struct depth *d)
 static json_t *
 depth_json(const char *q, const struct depth *d)
 {
-	return (json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return (json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 	    "queue", q, "high", (json_int_t)d->high,
 	    "normal", (json_int_t)d->normal, "low", (json_int_t)d->low,
 	    "delayed", (json_int_t)d->delayed,
 	    "leased", (json_int_t)d->leased, "dead", (json_int_t)d->dead,
-	    "oldest_age_ms", (json_int_t)d->oldest_age));
+	    "oldest_age_ms", d->oldest_age > 0 ?
+	    json_integer((json_int_t)d->oldest_age) : json_null()));
 }
 
 static void
