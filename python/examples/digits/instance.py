@@ -133,7 +133,8 @@ class Instance:
             return False
         if not text.endswith("\n"):
             return False
-        self.url, self.socket = text.split()
+        url, self.socket = text.split()
+        self.url = url.rstrip("/")
         return True
 
     def log_tail(self, lines: int = 20) -> str:
