@@ -17,6 +17,7 @@
 #include "base/obj.h"
 #include "base/xalloc.h"
 
+#include "supervisor/cancel.h"
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
 #include "supervisor/pool.h"
@@ -262,9 +263,10 @@ gate_unique(struct job *j)
 	return (true);
 }
 
-/* In order. `lost` comes first: whatever it is, it was ours no longer. */
+/* In order. `reply` comes first: it makes the job fit to be ended. What was
+ * taken over is judged next, whatever it is: its run was ours no longer. */
 static gate_f *const gates[] = {
-	gate_lost, gate_reply, gate_cancelled, gate_closing, gate_lane,
+	gate_reply, gate_cancelled, gate_lost, gate_closing, gate_lane,
 	gate_gpu, gate_handler, gate_time, gate_ttl, gate_unique,
 };
 
@@ -385,6 +387,7 @@ admit_claimed(struct sup *sup, const struct admit_from *from,
 		finish_reject(j, &problem);
 		return;
 	}
+	j->hist.cancelled = cancel_wanted(sup, j->id);
 	if (!j->had_id)
 		write_id(j);
 	/* A job without an id of its own can have no history. */

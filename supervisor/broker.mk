@@ -12,7 +12,7 @@ SUP_LUA = \
 	supervisor/lua/beat.lua supervisor/lua/claim.lua \
 	supervisor/lua/commit.lua supervisor/lua/glance.lua \
 	supervisor/lua/note.lua \
-	supervisor/lua/promote.lua supervisor/lua/reap.lua \
+	supervisor/lua/pluck.lua supervisor/lua/promote.lua supervisor/lua/reap.lua \
 	supervisor/lua/recover.lua supervisor/lua/renew.lua \
 	supervisor/lua/requeue.lua supervisor/lua/sift.lua
 

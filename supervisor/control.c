@@ -12,34 +12,15 @@
 #include "base/obj.h"
 
 #include "supervisor/beat.h"
+#include "supervisor/cancel.h"
 #include "supervisor/conn.h"
-#include "supervisor/finish.h"
-#include "supervisor/job.h"
-#include "supervisor/proc.h"
 #include "supervisor/stop.h"
 #include "supervisor/sup.h"
 
 bool
 control_cancel(struct sup *sup, const char *id)
 {
-	struct outcome o = OUTCOME(CAUSE_CANCELLED);
-	struct queue *q;
-	struct job *j;
-
-	TAILQ_FOREACH(q, &sup->queues, link)
-		TAILQ_FOREACH(j, &q->jobs, link) {
-			if (strcmp(j->id, id) != 0 || j->stage == STAGE_OVER)
-				continue;
-			log_info("control", "id=%s is cancelled", id);
-			if (j->stage == STAGE_RUNNING)
-				proc_end(j->proc, WHY_CANCEL, -1);
-			else if (j->stage == STAGE_READY)
-				finish_job(j, &o);
-			else
-				j->hist.cancelled = true;
-			return (true);
-		}
-	return (false);
+	return (cancel_here(sup, id));
 }
 
 static void
@@ -48,7 +29,7 @@ op_cancel(struct sup *sup, json_t *o)
 	const char *id = json_string_value(json_object_get(o, "id"));
 
 	if (id != NULL)
-		(void)control_cancel(sup, id);
+		(void)cancel_begin(sup, id);
 }
 
 static void

@@ -104,6 +104,14 @@ word_timeout(const struct job *j, struct death *d)
 	    (double)j->timeout / (double)DUR_S);
 }
 
+/* A slot is ended for one job; what else it ran is not to blame. */
+static bool
+is_bystander(const struct job *j, enum slot_why why, mono_t ended)
+{
+	return ((why == WHY_CANCEL && !j->hist.cancelled) ||
+	    (why == WHY_TIMEOUT && j->deadline > ended));
+}
+
 void
 death_of_job(const struct proc *p, const struct job *j, struct death *d,
     struct outcome *o)
@@ -117,6 +125,11 @@ death_of_job(const struct proc *p, const struct job *j, struct death *d,
 	for (i = 0; i < NELEM(asked_table); i++) {
 		if (asked_table[i].why != why)
 			continue;
+		if (is_bystander(j, why, p->ended_at)) {
+			o->message = SLICE_LIT("its slot was ended because of "
+			    "another job of its batch");
+			return;
+		}
 		o->cause = asked_table[i].cause;
 		if (why == WHY_TIMEOUT)
 			word_timeout(j, d);

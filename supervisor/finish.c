@@ -269,17 +269,24 @@ void
 finish_job(struct job *j, const struct outcome *o)
 {
 	const struct cause_row *row = cause_row(o->cause);
+	struct outcome cancelled = OUTCOME(CAUSE_CANCELLED);
 	struct sup *sup = j->q->sup;
 	unsigned attempt;
 	enum verdict v;
 
 	OBJ_CHECK(j, JOB_MAGIC);
 	take(j);
-	sup->stat.cause[o->cause]++;
 	v = verdict(j, row);
+	if (v != FINAL && j->hist.cancelled) {
+		/* cancelled while it was on its way out for another reason */
+		v = FINAL;
+		o = &cancelled;
+	}
+	sup->stat.cause[o->cause]++;
 	/* An uncharged or successful run still is the attempt that ended it. */
 	attempt = j->hist.attempts +
 	    (v == FINAL && !row->charged && j->started != 0 ? 1 : 0);
+	row = cause_row(o->cause);
 	if (o->cause != CAUSE_NONE)
 		log_info("job", "id=%s queue=%s slot=%u attempt=%u cause=%s %s",
 		    j->id, j->q->name, j->slot, attempt, row->name,
@@ -299,6 +306,11 @@ finish_return(struct job *j, enum cause why)
 	/* Another worker's run may have left a `running` record. */
 	bool known = j->started != 0 || j->lost || j->hist.attempts > 0;
 
+	if (j->hist.cancelled) {
+		o.cause = CAUSE_CANCELLED;
+		finish_job(j, &o);
+		return;
+	}
 	take(j);
 	settle_add(give_back(j, STAT_RETURNED, j->q->lane[j->spec.lane],
 	    "returned", "front", known ? &x : NULL));

@@ -195,6 +195,7 @@ turn(struct sup *sup)
 	route_drain(sup->route);  /* an answer that is here beats its deadline */
 	process_deadlines(sup);
 	watch_phase(sup);
+	cancel_phase(sup);
 	process_feed(sup);
 	intake_phase(sup);        /* new work last, for slots that are idle */
 	settle_flush(sup);

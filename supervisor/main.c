@@ -450,6 +450,7 @@ end(struct sup *sup)
 	sup->ready = false;
 	sup_disconnect_links(sup);
 	drop_jobs(sup);
+	cancel_free_all(sup);
 	while ((p = TAILQ_FIRST(&sup->pools)) != NULL)
 		pool_free(&p);
 	while ((q = TAILQ_FIRST(&sup->queues)) != NULL)
@@ -547,6 +548,7 @@ main(int argc, char **argv)
 	sup->page_fd = -1;
 	TAILQ_INIT(&sup->queues);
 	TAILQ_INIT(&sup->pools);
+	TAILQ_INIT(&sup->cancels);
 	code = run(sup, pid_fd, c->supervisor.pidfile);
 	if (sup->conf != sup->boot_conf)
 		conf_free(&sup->conf);

@@ -117,6 +117,7 @@ op_terminate(struct slot *s)
 	struct proc *p = s->owner;
 	struct buf b;
 
+	p->ended_at = mono_now();
 	set_ask(p, ask_for(s->why));
 	/* The child forwards TERM to its job; the rest of the tree gets it
 	 * from us, whether or not the child can act. */

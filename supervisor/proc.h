@@ -50,6 +50,7 @@ struct proc {
 	unsigned looks;
 	int status;               /* wait status of the last child */
 	bool dead;                /* status is valid */
+	mono_t ended_at;          /* when its jobs were told to end */
 	char last_words[256];     /* last line of stderr, for start failures */
 
 	/* The credit: jobs sent and not answered. */

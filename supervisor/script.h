@@ -18,6 +18,7 @@
 	X(RENEW, renew, "prolong this worker's leases of a queue") \
 	X(REAP, reap, "take over the leases of dead workers") \
 	X(PROMOTE, promote, "delayed jobs that are due go to their lanes") \
+	X(PLUCK, pluck, "a waiting job with this id, to be cancelled") \
 	X(SIFT, sift, "jobs that wait in the wrong lane go to theirs") \
 	X(BEAT, beat, "heartbeat and status of this worker") \
 	X(GLANCE, glance, "how much lies in a queue, and its oldest jobs")

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "supervisor/cancel.h"
 #include "supervisor/conn.h"
 #include "supervisor/contain.h"
 #include "supervisor/pool.h"
@@ -76,6 +77,7 @@ struct sup {
 	enum contain_way way;
 
 	struct queue_list queues;
+	struct cancel_list cancels;   /* under way, see cancel.h */
 	struct pool_list pools;
 	unsigned nslots;
 	struct proc **slots;          /* by slot index; borrows from pools */
