@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Sequence
 
-BAR = 40  # characters
+BAR = 30  # characters
 
 
 class Progress:
