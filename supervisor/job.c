@@ -126,6 +126,7 @@ job_log(struct job *j, const char *stream, const char *line, size_t n)
 	struct sup *sup = j->q->sup;
 
 	tail_add(&j->tail, line, n);
+	j->heard = mono_now();
 	sup->stat.n[STAT_LOG_LINES]++;
 	if (sup->conf->supervisor.log_max_lines == 0)
 		return;

@@ -78,6 +78,7 @@ struct job {
 	mono_t started;             /* 0: not yet */
 	wall_t started_at;
 	mono_t deadline;
+	mono_t heard;               /* last progress or line; its start */
 	bool noted;                 /* a running record was written */
 	bool changed;               /* progress or message newer than it */
 	mono_t note_after;          /* next running record not before */

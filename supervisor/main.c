@@ -385,22 +385,30 @@ open_base(struct sup *sup)
 		    strerror(errno));
 }
 
-static void
+/* EX_OK, or the exit status; what was opened is left to end(). */
+static int
 open_sockets(struct sup *sup)
 {
 	const struct conf *c = sup->conf;
 
 	sup->endpoint = str_fmt("ipc://%s/children.sock",
 	    c->supervisor.run_dir);
-	if (strlen(sup->endpoint) - 6 > 107)
-		die(EX_OSERR, "run_dir %s is too long for a socket's path",
+	if (strlen(sup->endpoint) - 6 > 107) {
+		log_err("main", "run_dir %s is too long for a socket's path",
 		    c->supervisor.run_dir);
-	if (route_open(sup, sup->endpoint, &sup->route) != 0)
-		die(EX_OSERR, "cannot bind %s: %s", sup->endpoint,
+		return (EX_OSERR);
+	}
+	if (route_open(sup, sup->endpoint, &sup->route) != 0) {
+		log_err("main", "cannot bind %s: %s", sup->endpoint,
 		    strerror(errno));
-	if (http_open(sup, &sup->http) != 0)
-		die(EX_OSERR, "cannot listen on %s: %s", c->http.listen,
+		return (EX_OSERR);
+	}
+	if (http_open(sup, &sup->http) != 0) {
+		log_err("main", "cannot listen on %s: %s", c->http.listen,
 		    strerror(errno));
+		return (EX_OSERR);
+	}
+	return (EX_OK);
 }
 
 static void
@@ -461,13 +469,31 @@ end(struct sup *sup)
 	contain_close();
 	for (i = 0; i < sup->nsig; i++)
 		event_free(sup->sig[i]);
-	event_free(sup->wake);
+	if (sup->wake != NULL)
+		event_free(sup->wake);
 	event_base_free(sup->base);
 	free(sup->slots);
 	free(sup->endpoint);
 	free(sup->child_path);
 	free(sup->events);
 	fd_close(&sup->page_fd);
+}
+
+static int
+serve(struct sup *sup)
+{
+	const char *listen = sup->conf->http.listen;
+	int code;
+
+	start_slots(sup);
+	log_info("main", "gangerd %s worker=%s pid=%d slots=%u http=%s",
+	    PACKAGE_VERSION, sup->id, (int)getpid(), sup->nslots,
+	    listen[0] != '\0' ? listen : "off");
+	code = sup_run(sup);
+	log_info("stop", "stopped: %u finished, %u handed back, %u killed at "
+	    "the end of grace, exit %d", sup->receipt_finished,
+	    sup->receipt_returned, sup->receipt_killed, code);
+	return (code);
 }
 
 static int
@@ -492,16 +518,9 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	write_pid(pid_fd);
 	sup_connect(sup);
 	make_pools(sup);
-	open_sockets(sup);
-	start_slots(sup);
-	log_info("main", "gangerd %s worker=%s pid=%d slots=%u http=%s",
-	    PACKAGE_VERSION, sup->id, (int)getpid(), sup->nslots,
-	    c->http.listen[0] != '\0' ? c->http.listen : "off");
-	code = sup_run(sup);
+	if ((code = open_sockets(sup)) == EX_OK)
+		code = serve(sup);
 	sup_announce(sup, code);
-	log_info("stop", "stopped: %u finished, %u handed back, %u killed at "
-	    "the end of grace, exit %d", sup->receipt_finished,
-	    sup->receipt_returned, sup->receipt_killed, code);
 	end(sup);
 	(void)dir_remove(work);
 	(void)unlink(pidfile);

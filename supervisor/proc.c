@@ -453,7 +453,7 @@ start_job(struct proc *p, struct job *j, mono_t now)
 	j->stage = STAGE_RUNNING;
 	j->proc = p;
 	j->slot = p->slot.index;
-	j->started = now;
+	j->started = j->heard = now;
 	j->started_at = sup_wall(p->sup);
 	j->deadline = mono_add(now, j->timeout);
 	j->note_after = mono_add(now, 150 * DUR_MS);

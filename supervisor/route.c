@@ -58,6 +58,7 @@ on_progress(struct proc *p, struct frame_reader *r)
 	(void)snprintf(j->message, sizeof(j->message), "%.*s", (int)text.n,
 	    text.n > 0 ? text.p : "");
 	j->changed = true;
+	j->heard = mono_now();
 }
 
 static void

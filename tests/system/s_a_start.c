@@ -261,15 +261,20 @@ START_TEST(t_held_pidfile_is_73)
 }
 END_TEST
 
-/* Two live workers of one id would settle each other's leases. */
+/*
+ * Two live workers of one id would settle each other's leases. The refused
+ * one must not have touched anything of the first one's, such as its child.
+ */
 START_TEST(t_held_worker_id_is_73)
 {
 	struct rig *r = rig_start(INI_ONE);
+	pid_t child = (pid_t)rig_slot_int(r, 0, 0, "pid");
 	int d = rig_daemon(r, "w1", INI_ONE);
 
 	rig_daemon_spawn(r, d);
 	ck_assert_int_eq(rig_daemon_wait(r, d), 73);
 	ck_assert_int_eq(rig_http(r, 0, "/readyz", NULL), 200);
+	ck_assert(rig_alive(child));
 	rig_stop(&r);
 }
 END_TEST

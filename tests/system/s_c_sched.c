@@ -188,7 +188,8 @@ START_TEST(t_job_past_its_ttl_expires)
 	struct rig *r = start_busy("1");
 	json_t *rec;
 
-	rig_push(r, Q_INF, ECHO("t1", "\"ttl\":0.2,\"reply_to\":\"late\","));
+	rig_pushf(r, Q_INF, ECHO("t1", "\"ttl\":0.2,\"queued_at\":%.0f,"
+	    "\"reply_to\":\"late\","), redis_time(r) * 1000);
 	rig_push(r, Q_INF, ECHO("t2", "\"ttl\":60,"));
 	rig_push(r, Q_INF, ECHO("t3", "\"ttl\":60,"
 	    "\"queued_at\":1600000000000,"));

@@ -213,13 +213,16 @@ END_TEST
 
 START_TEST(t_reload_over_the_channel)
 {
-	struct rig *r = rig_start(INI_ONE);
+	struct rig *r = rig_start("max_attempts = 1\n" INI_ONE);
+	json_t *rec;
 
-	rig_daemon_config(r, 0, INI_ONE COMMAND("end", "end.sh none"));
+	rig_daemon_config(r, 0, "max_attempts = 2\n" INI_ONE);
 	tell(r, "ai:control:w1", "{\"op\":\"reload\"}");
 	rig_until(r, js_int(rig_status(r, 0), "counters.reloads") == 1);
-	rig_push(r, Q_INF, "{\"id\":\"l1\",\"handler\":\"end\"}");
-	rig_wait_record(r, Q_INF, "l1", "done");
+	rig_push(r, Q_INF, "{\"id\":\"l1\",\"type\":\"selftest\",\"input\":"
+	    "{\"op\":\"fail\"}}");
+	rec = rig_wait_record(r, Q_INF, "l1", "failed");
+	ck_assert_int_eq(js_int(rec, "attempt"), 2);
 	rig_stop(&r);
 }
 END_TEST
