@@ -86,7 +86,13 @@ check_PROGRAMS += tests/system/s_j_stop
 tests_system_s_j_stop_CPPFLAGS = $(rig_cppflags)
 tests_system_s_j_stop_LDADD = $(rig_ldadd)
 
-TESTS += tests/system/s_0_rig
+TESTS += tests/system/s_0_rig tests/system/s_a_start \
+	tests/system/s_b_invalid tests/system/s_b_job \
+	tests/system/s_b_python tests/system/s_c_many \
+	tests/system/s_c_sched tests/system/s_d_death \
+	tests/system/s_e_timeout tests/system/s_f_reload \
+	tests/system/s_h_redis tests/system/s_i_control \
+	tests/system/s_j_stop
 
 # The long way: 20,000 jobs where make check runs 2,000.
 .PHONY: check-slow
