@@ -97,12 +97,27 @@ dirs_make(const struct start *s, struct slice id,
 	return (r);
 }
 
+static void
+remove_dir(const char *path)
+{
+
+	if (path != NULL && dir_remove(path) != 0)
+		child_say("could not remove %s: %s", path, strerror(errno));
+}
+
+void
+dirs_done(struct dirs *d)
+{
+
+	remove_dir(d->output);
+	remove_dir(d->checkpoint);
+}
+
 void
 dirs_drop(struct dirs *d)
 {
 
-	if (d->work != NULL && dir_remove(d->work) != 0)
-		child_say("could not remove %s: %s", d->work, strerror(errno));
+	remove_dir(d->work);
 	if (d->output != NULL)
 		rmdir(d->output);       /* only if empty */
 	if (d->checkpoint != NULL)

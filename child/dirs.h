@@ -28,6 +28,13 @@ int dirs_make(const struct start *s, struct slice id,
 int dirs_private(const struct start *s, const struct spawn_user *user,
     char **pathp, struct buf *why);
 
+/*
+ * The job is done: removes its output and checkpoint, whatever they hold.
+ * (Those of a job that ends otherwise for good are the supervisor's to
+ * remove, because only it knows that there is no other attempt.)
+ */
+void dirs_done(struct dirs *d);
+
 /* Removes the private directory, and the kept ones where they are empty. */
 void dirs_drop(struct dirs *d);
 

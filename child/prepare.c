@@ -116,6 +116,14 @@ log_published(struct child *c, const struct cjob *j, uint32_t version)
 	buf_fini(&b);
 }
 
+static void
+finish(struct cjob *j)
+{
+
+	dirs_done(&j->dirs);
+	cjob_done(j);
+}
+
 void
 prepare_done(struct child *c, struct cjob *j)
 {
@@ -125,7 +133,7 @@ prepare_done(struct child *c, struct cjob *j)
 	if (j->settled)
 		return;
 	if (j->f.publish.n == 0) {
-		cjob_done(j);
+		finish(j);
 		return;
 	}
 	buf_init(&why, 4096);
@@ -135,7 +143,7 @@ prepare_done(struct child *c, struct cjob *j)
 		cjob_fail(j, CAUSE_HANDLER_ERROR, "%s", buf_cstr(&why));
 	} else {
 		log_published(c, j, version);
-		cjob_done(j);
+		finish(j);
 	}
 	buf_fini(&why);
 }

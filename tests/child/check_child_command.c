@@ -349,6 +349,34 @@ START_TEST(t_output_is_published_and_found_by_the_next_job)
 }
 END_TEST
 
+static bool
+is_kept(struct fake *f, const char *kind)
+{
+	char *path = str_fmt("%s/%s/job/file", f->start.state_dir, kind);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return (there);
+}
+
+/* A failed attempt leaves its checkpoint to the next; a good one ends it. */
+START_TEST(t_output_and_checkpoint_stay_until_the_job_is_done)
+{
+	struct fake f;
+
+	start_shell(&f, "touch \"$GANGER_CHECKPOINT_DIR/file\" "
+	    "\"$GANGER_OUTPUT_DIR/file\"; exit $(cat)");
+	fake_one(&f, 0, "75");
+	ck_assert(is_kept(&f, "checkpoints"));
+	ck_assert(is_kept(&f, "outputs"));
+	fake_one(&f, 0, "0");
+	ck_assert_int_eq(f.results[0].cause, CAUSE_NONE);
+	ck_assert(!is_kept(&f, "checkpoints"));
+	ck_assert(!is_kept(&f, "outputs"));
+	fake_stop(&f);
+}
+END_TEST
+
 START_TEST(t_a_model_that_is_not_there_is_unknown)
 {
 	struct fake_job job = { .model = "m", .model_version = 4,
@@ -400,6 +428,8 @@ main(void)
 	tcase_add_test(tc, t_the_supervisors_death_ends_the_job);
 	tcase_add_test(tc, t_the_fence_ends_the_job);
 	tcase_add_test(tc, t_output_is_published_and_found_by_the_next_job);
+	tcase_add_test(tc,
+	    t_output_and_checkpoint_stay_until_the_job_is_done);
 	tcase_add_test(tc, t_a_model_that_is_not_there_is_unknown);
 	tcase_add_test(tc, t_nothing_to_publish_is_an_error);
 	suite_add_tcase(s, tc);
