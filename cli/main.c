@@ -42,7 +42,7 @@ cmd_find(const char *name)
 	return (NULL);
 }
 
-static void
+__attribute__((format(printf, 1, 0))) static void
 say(const char *fmt, va_list ap)
 {
 	fflush(stdout);

@@ -15,10 +15,12 @@ tree_files() {
 	else
 		(cd "$1" && find . \( -name _build -o -name .git -o \
 		    -name build-aux -o -name m4 -o -name autom4te.cache -o \
+		    -name .deps -o -name .libs -o \
 		    -name __pycache__ \) -prune -o -type f \
-		    ! -name configure ! -name aclocal.m4 \
-		    ! -name 'Makefile.in' ! -name 'config.*' \
-		    ! -name '*.o' ! -name '*.log' ! -name '*.trs' \
+		    ! -name configure ! -name aclocal.m4 ! -name libtool \
+		    ! -name Makefile ! -name Makefile.in ! -name 'config.*' \
+		    ! -name '*.o' ! -name '*.lo' ! -name '*.la' \
+		    ! -name '*.log' ! -name '*.trs' \
 		    -print | sed 's|^\./||' | sort)
 	fi
 }

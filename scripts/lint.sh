@@ -23,7 +23,7 @@ need shellcheck shellcheck
 
 echo "clang-tidy"
 tree_sources "$root" | grep '\.c$' | sed "s|^|$root/|" |
-    xargs -P "$jobs" -I FILE clang-tidy --quiet FILE -- -std=gnu11 "$@" \
+    xargs -P "$jobs" -I '{}' clang-tidy --quiet '{}' -- -std=gnu11 "$@" \
     >lint.out 2>lint.err || cat lint.err >>lint.out
 if [ -s lint.out ]; then
 	cat lint.out

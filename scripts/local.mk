@@ -41,7 +41,8 @@ LINT_CPPFLAGS = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
 	$(ZMQ_CFLAGS) $(HIREDIS_CFLAGS) $(MSGPACK_CFLAGS) $(EVENT_CFLAGS) \
 	$(JANSSON_CFLAGS) $(CHECK_CFLAGS) $(CUDA_CFLAGS) $(ONNXRUNTIME_CFLAGS) \
 	$(libconf_a_CPPFLAGS) $(libsup_a_CPPFLAGS) $(rig_cppflags) \
-	$(cli_cppflags) $(gangerd_CPPFLAGS) $(ganger_child_CPPFLAGS)
+	$(cli_cppflags) $(gangerd_CPPFLAGS) $(libchild_a_CPPFLAGS) \
+	$(PLUGIN_CPPFLAGS)
 lint: all
 	$(SHELL) $(srcdir)/scripts/lint.sh $(abs_top_srcdir) $(LINT_CPPFLAGS)
 format format-check:

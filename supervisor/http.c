@@ -271,6 +271,7 @@ port_of(int fd)
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
+	memset(&ss, 0, sizeof(ss));
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
 		return (0);
 	if (ss.ss_family == AF_INET6)
