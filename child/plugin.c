@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/failpoint.h"
 #include "base/obj.h"
@@ -25,6 +26,7 @@
 #include "child/model_cache.h"
 #include "child/plugin_host.h"
 #include "child/prepare.h"
+#include "child/report.h"
 
 #define PLUGIN_MAGIC 0x706c7567u
 
@@ -255,6 +257,16 @@ fail_all(struct call *call, unsigned from, unsigned n,
 		plugin_host_fail(&call->keys[i], status, text);
 }
 
+static void
+tell_phase(struct call *call, struct child *c,
+    void (*report)(struct child *, const struct cjob *, pid_t))
+{
+	unsigned i;
+
+	for (i = 0; i < call->n; i++)
+		report(c, call->keys[i].job, getpid());
+}
+
 /* Makes the call's model ready. False: all its jobs have failed. */
 static bool
 load_model(struct call *call, struct child *c)
@@ -270,9 +282,11 @@ load_model(struct call *call, struct child *c)
 	if (model_cache_get(c->models, p, j->f.model, j->model_version,
 	    &call->model))
 		return (true);
+	tell_phase(call, c, report_loading);
 	model_cache_make_room(c->models);
 	s = p->abi->load_model(p->state, call->req[0].model, j->model_version,
 	    or_empty(j->model_path), &call->model, &error);
+	tell_phase(call, c, report_started);
 	if (s != GANGER_OK) {
 		fail_all(call, 0, call->n, s, error);
 		return (false);

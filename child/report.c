@@ -51,14 +51,29 @@ report_hello(struct child *c)
 	send_small(c, &b, false);
 }
 
-void
-report_started(struct child *c, const struct cjob *j, pid_t pid)
+static void
+send_phase(struct child *c, const struct cjob *j, pid_t pid,
+    enum frame_phase phase)
 {
 	struct buf b;
 
 	buf_init(&b, FRAME_SMALL);
-	frame_put_started(&b, c->start->gen, j->f.number, pid);
+	frame_put_started(&b, c->start->gen, j->f.number, pid, phase);
 	send_small(c, &b, false);
+}
+
+void
+report_started(struct child *c, const struct cjob *j, pid_t pid)
+{
+
+	send_phase(c, j, pid, FRAME_RUNS);
+}
+
+void
+report_loading(struct child *c, const struct cjob *j, pid_t pid)
+{
+
+	send_phase(c, j, pid, FRAME_LOADS);
 }
 
 void

@@ -12,7 +12,9 @@ struct child;
 struct cjob;
 
 void report_hello(struct child *c);
+/* The job runs in that process, or that process gets ready for it. */
 void report_started(struct child *c, const struct cjob *j, pid_t pid);
+void report_loading(struct child *c, const struct cjob *j, pid_t pid);
 void report_log(struct child *c, const struct cjob *j, struct slice text);
 /* What the child can't go on with. */
 void report_bug(struct child *c, const char *message);

@@ -67,11 +67,23 @@ fail_step(struct runner *r, enum cause cause, const char *text)
 	close_step(r);
 }
 
+/* What the open step's runner is at. */
+static void
+tell_phase(struct runner *r,
+    void (*report)(struct child *, const struct cjob *, pid_t))
+{
+	struct child *c = r->child;
+	unsigned i;
+
+	for (i = c->from; i < c->from + c->count; i++)
+		if (!c->credit->jobs[i].settled)
+			report(c, &c->credit->jobs[i], r->proc.pid);
+}
+
 static void
 send_jobs(struct runner *r)
 {
 	struct child *c = r->child;
-	unsigned i;
 
 	runner_put_jobs(&r->out, c->credit, c->from, c->count);
 	if (r->out.failed) {
@@ -84,9 +96,7 @@ send_jobs(struct runner *r)
 	r->owes = true;
 	if (r->asked != ASK_NONE)
 		runner_put_ask(&r->out, r->asked);
-	for (i = c->from; i < c->from + c->count; i++)
-		if (!c->credit->jobs[i].settled)
-			report_started(c, &c->credit->jobs[i], r->proc.pid);
+	tell_phase(r, report_started);
 	runner_proc_flush(r);
 }
 
@@ -125,6 +135,24 @@ take_log(struct runner *r, const struct runner_msg *m)
 
 	if ((j = find_job(r, m->number)) != NULL)
 		report_log(r->child, j, m->text);
+	return (0);
+}
+
+static int
+take_loading(struct runner *r, const struct runner_msg *m)
+{
+
+	if (r->open)
+		tell_phase(r, report_loading);
+	return (0);
+}
+
+static int
+take_loaded(struct runner *r, const struct runner_msg *m)
+{
+
+	if (r->open)
+		tell_phase(r, report_started);
 	return (0);
 }
 
@@ -196,6 +224,8 @@ static const struct {
 	{ "hello", take_hello },
 	{ "progress", take_progress },
 	{ "log", take_log },
+	{ "loading", take_loading },
+	{ "loaded", take_loaded },
 	{ "result", take_result },
 	{ "done", take_done },
 };
@@ -278,6 +308,8 @@ try_start(struct runner *r)
 	buf_init(&why, 4096);
 	if (runner_proc_start(r, &why) != 0)
 		fail_step(r, CAUSE_LOAD_FAILED, buf_cstr(&why));
+	else
+		tell_phase(r, report_loading);
 	buf_fini(&why);
 }
 

@@ -315,13 +315,16 @@ frame_read_log(struct frame_reader *r, uint64_t *number, struct slice *text)
 }
 
 int
-frame_read_started(struct frame_reader *r, uint64_t *number, int64_t *pid)
+frame_read_started(struct frame_reader *r, uint64_t *number, int64_t *pid,
+    uint32_t *phase)
 {
 	int e;
 
-	if ((e = take_u64(r, number)) != 0)
+	*phase = FRAME_RUNS;    /* an older child says no more than the pid */
+	if ((e = take_u64(r, number)) != 0 || (e = take_i64(r, pid)) != 0 ||
+	    r->left == 0)
 		return (e);
-	return (take_i64(r, pid));
+	return (take_u32(r, phase));
 }
 
 int
@@ -471,13 +474,15 @@ frame_put_log(struct buf *b, uint32_t gen, uint64_t number,
 }
 
 void
-frame_put_started(struct buf *b, uint32_t gen, uint64_t number, int64_t pid)
+frame_put_started(struct buf *b, uint32_t gen, uint64_t number, int64_t pid,
+    uint32_t phase)
 {
 	msgpack_packer pk;
 
-	put_head(&pk, b, gen, FRAME_STARTED, 2);
+	put_head(&pk, b, gen, FRAME_STARTED, 3);
 	msgpack_pack_uint64(&pk, number);
 	msgpack_pack_int64(&pk, pid);
+	msgpack_pack_uint32(&pk, phase);
 }
 
 /* Frames whose body is one number. */

@@ -99,7 +99,10 @@ int frame_read_progress(struct frame_reader *r, uint64_t *number,
     double *fraction, struct slice *message);
 int frame_read_log(struct frame_reader *r, uint64_t *number,
     struct slice *text);
-int frame_read_started(struct frame_reader *r, uint64_t *number, int64_t *pid);
+/* What a job's process is at: its job, or getting ready for it. */
+enum frame_phase { FRAME_RUNS, FRAME_LOADS };
+int frame_read_started(struct frame_reader *r, uint64_t *number, int64_t *pid,
+    uint32_t *phase);
 int frame_read_ask(struct frame_reader *r, uint32_t *why);
 int frame_read_term(struct frame_reader *r, uint32_t *signo);
 int frame_read_bug(struct frame_reader *r, struct slice *message);
@@ -120,7 +123,7 @@ void frame_put_progress(struct buf *b, uint32_t gen, uint64_t number,
 void frame_put_log(struct buf *b, uint32_t gen, uint64_t number,
     struct slice text);
 void frame_put_started(struct buf *b, uint32_t gen, uint64_t number,
-    int64_t pid);
+    int64_t pid, uint32_t phase);
 void frame_put_ask(struct buf *b, uint32_t gen, uint32_t why);
 void frame_put_term(struct buf *b, uint32_t gen, uint32_t signo);
 void frame_put_quit(struct buf *b, uint32_t gen);

@@ -12,7 +12,7 @@
 	FRAME(RESULT,   3, UP,   "credit, results[number, cause, result, message, exit_code, signal], done, models") \
 	FRAME(PROGRESS, 4, UP,   "number, fraction, message") \
 	FRAME(LOG,      5, UP,   "number, text") \
-	FRAME(STARTED,  6, UP,   "number, pid of the job's process") \
+	FRAME(STARTED,  6, UP,   "number, pid of the job's process, phase") \
 	FRAME(ASK,      7, DOWN, "why") \
 	FRAME(TERM,     8, DOWN, "signal number for the job's tree") \
 	FRAME(QUIT,     9, DOWN, "") \

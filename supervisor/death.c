@@ -32,7 +32,8 @@ static const struct {
 	    "the lease was not renewed in time, so the worker ended it" },
 	{ WHY_MISFIT, CAUSE_SLOT_LOST, NULL },
 	{ WHY_BUG, CAUSE_SLOT_LOST, NULL },
-	{ WHY_LOAD, CAUSE_LOAD_FAILED, NULL },
+	{ WHY_LOAD, CAUSE_LOAD_FAILED,
+	    "what it needs was not loaded within load_timeout" },
 };
 
 void
@@ -109,7 +110,8 @@ static bool
 is_bystander(const struct job *j, enum slot_why why, mono_t ended)
 {
 	return ((why == WHY_CANCEL && !j->hist.cancelled) ||
-	    (why == WHY_TIMEOUT && j->deadline > ended));
+	    (why == WHY_TIMEOUT && j->deadline > ended) ||
+	    (why == WHY_LOAD && !j->loads));
 }
 
 void

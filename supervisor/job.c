@@ -63,6 +63,16 @@ job_free(struct job **jp)
 	free(j);
 }
 
+mono_t
+job_sign(const struct job *j)
+{
+	mono_t at = j->started;
+
+	if (j->progress_at > at)
+		at = j->progress_at;
+	return (j->output_at > at ? j->output_at : at);
+}
+
 unsigned
 job_attempt(const struct job *j)
 {
@@ -125,8 +135,8 @@ job_log(struct job *j, const char *stream, const char *line, size_t n)
 {
 	struct sup *sup = j->q->sup;
 
+	j->output_at = mono_now();
 	tail_add(&j->tail, line, n);
-	j->heard = mono_now();
 	sup->stat.n[STAT_LOG_LINES]++;
 	if (sup->conf->supervisor.log_max_lines == 0)
 		return;

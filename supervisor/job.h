@@ -78,7 +78,9 @@ struct job {
 	mono_t started;             /* 0: not yet */
 	wall_t started_at;
 	mono_t deadline;
-	mono_t heard;               /* last progress or line; its start */
+	bool loads;                 /* its process gets ready for it */
+	mono_t progress_at;         /* last progress; 0: none */
+	mono_t output_at;           /* last line of output; 0: none */
 	bool noted;                 /* a running record was written */
 	bool changed;               /* progress or message newer than it */
 	mono_t note_after;          /* next running record not before */
@@ -105,6 +107,9 @@ struct job {
 
 struct job *job_new(struct queue *q, struct pool *pool, uint64_t number);
 void job_free(struct job **jp);   /* also leaves queue->jobs */
+
+/* When the running job last gave a sign of life: its start, progress, output. */
+mono_t job_sign(const struct job *j);
 
 /* Charged attempts, the running one included where it is charged. */
 unsigned job_attempt(const struct job *j);

@@ -16,6 +16,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/intake.c supervisor/intake.h \
 	supervisor/job.c supervisor/job.h \
 	supervisor/lease.c supervisor/lease.h \
+	supervisor/limit.c supervisor/limit.h \
 	supervisor/loop.c \
 	supervisor/output.c \
 	supervisor/place.c supervisor/place.h \

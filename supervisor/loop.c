@@ -19,6 +19,7 @@
 
 #include "supervisor/conn.h"
 #include "supervisor/intake.h"
+#include "supervisor/limit.h"
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
 #include "supervisor/reload.h"
@@ -162,7 +163,7 @@ process_deadlines(struct sup *sup)
 
 	for (i = 0; i < sup->nslots; i++)
 		if (sup->slots[i] != NULL && sup->slots[i]->due)
-			proc_deadline(sup->slots[i]);
+			limit_passed(sup->slots[i]);
 }
 
 static void

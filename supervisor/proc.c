@@ -29,6 +29,7 @@
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
+#include "supervisor/limit.h"
 #include "supervisor/pool.h"
 #include "supervisor/route.h"
 #include "supervisor/sup.h"
@@ -237,21 +238,6 @@ timer_fired(evutil_socket_t fd, short what, void *priv)
 }
 
 void
-proc_deadline(struct proc *p)
-{
-	mono_t now = mono_now();
-
-	p->due = false;
-	if (now < p->slot.deadline) {
-		op_arm(&p->slot, p->slot.deadline);
-		return;
-	}
-	if (p->slot.state == SLOT_BUSY || p->slot.state == SLOT_DRAINING)
-		p->sup->stat.n[STAT_TIMEOUTS] += p->njobs;
-	slot_event(&p->slot, EV_DEADLINE, now, WHY_NONE);
-}
-
-void
 proc_exited(struct proc *p, int status)
 {
 	struct death d;
@@ -355,6 +341,8 @@ one_result(struct proc *p, const struct frame_result *x, bool ending)
 		.message = x->message, .exit_code = x->exit_code,
 		.signal = x->signal };
 
+	if (j != NULL && p->load_since != 0 && !ending)
+		limit_phase(p, j, false);       /* it has ended with the load */
 	if (j == NULL || j->kept) {
 		p->sup->stat.n[STAT_FRAMES_BAD]++;
 		log_warn("slot", "slot=%u result for job %" PRIu64
@@ -364,7 +352,8 @@ one_result(struct proc *p, const struct frame_result *x, bool ending)
 	}
 	/* Past its deadline or cancelled: the reason of the end stands. */
 	if (ending && (p->slot.why == WHY_TIMEOUT ||
-	    p->slot.why == WHY_NO_PROGRESS || p->slot.why == WHY_CANCEL ||
+	    p->slot.why == WHY_NO_PROGRESS || p->slot.why == WHY_LOAD ||
+	    p->slot.why == WHY_CANCEL ||
 	    p->slot.why == WHY_FENCE))
 		return;
 	if (x->cause == CAUSE_NONE) {
@@ -453,7 +442,7 @@ start_job(struct proc *p, struct job *j, mono_t now)
 	j->stage = STAGE_RUNNING;
 	j->proc = p;
 	j->slot = p->slot.index;
-	j->started = j->heard = now;
+	j->started = now;
 	j->started_at = sup_wall(p->sup);
 	j->deadline = mono_add(now, j->timeout);
 	j->note_after = mono_add(now, 150 * DUR_MS);
@@ -521,11 +510,11 @@ proc_dispatch(struct proc *p, struct job_list *jobs, unsigned n)
 		j->timeout = timeout_of(p->sup, j);
 		start_job(p, j, arg.now);
 		put_job(&b, j);
-		if (j->deadline < arg.deadline)
-			arg.deadline = j->deadline;
 		if ((at = lease_fence(j->q)) < fence)
 			fence = at;
 	}
+	p->load_since = 0;
+	arg.deadline = limit_due(p, &arg.why);
 	proc_fence(p, fence);
 	atomic_store(&words_of(p)->ask, ASK_NONE);
 	FAILPOINT(DISPATCH_BUILT);

@@ -58,6 +58,7 @@ struct proc {
 	unsigned njobs;
 	struct job_list jobs;     /* linked by job.ready */
 	char models[256];         /* loaded ones, as the child last said */
+	mono_t load_since;        /* jobs load, their clocks stand; 0: no */
 	uint64_t jobs_done;       /* by this child */
 	mono_t spawned;
 };
@@ -65,8 +66,6 @@ struct proc {
 struct proc *proc_new(struct sup *sup, struct pool *pool, unsigned index);
 void proc_free(struct proc **pp);
 
-/* The slot's timer fired and its phase has come. */
-void proc_deadline(struct proc *p);
 /* waitpid said so. */
 void proc_exited(struct proc *p, int status);
 /* One frame of the live generation. */

@@ -20,6 +20,7 @@
 #include "proto/startup.h"
 
 #include "supervisor/job.h"
+#include "supervisor/limit.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
 
@@ -58,7 +59,7 @@ on_progress(struct proc *p, struct frame_reader *r)
 	(void)snprintf(j->message, sizeof(j->message), "%.*s", (int)text.n,
 	    text.n > 0 ? text.p : "");
 	j->changed = true;
-	j->heard = mono_now();
+	j->progress_at = mono_now();
 }
 
 static void
@@ -87,12 +88,14 @@ static void
 on_started(struct proc *p, struct frame_reader *r)
 {
 	uint64_t number;
+	uint32_t phase;
 	int64_t pid;
 	struct job *j;
 
-	if (frame_read_started(r, &number, &pid) == 0 &&
+	if (frame_read_started(r, &number, &pid, &phase) == 0 &&
 	    (j = proc_job(p, number)) != NULL) {
 		j->pid = pid;
+		limit_phase(p, j, phase == FRAME_LOADS);
 		FAILPOINT(RUN_STARTED);
 	}
 }

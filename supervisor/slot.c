@@ -300,6 +300,14 @@ slot_event(struct slot *s, enum slot_event ev, mono_t now, enum slot_why why)
 	slot_post(s, ev, &arg);
 }
 
+void
+slot_rearm(struct slot *s, mono_t deadline)
+{
+	OBJ_CHECK(s, SLOT_MAGIC);
+	s->deadline = deadline;
+	s->ops->arm(s, deadline);
+}
+
 bool
 slot_holds_jobs(const struct slot *s)
 {

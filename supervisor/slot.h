@@ -103,6 +103,9 @@ void slot_post(struct slot *s, enum slot_event ev, const struct slot_arg *arg);
 void slot_event(struct slot *s, enum slot_event ev, mono_t now,
     enum slot_why why);
 
+/* Another deadline for the state that it is in. */
+void slot_rearm(struct slot *s, mono_t deadline);
+
 /* A busy slot, or one that still has to settle the jobs it had. */
 bool slot_holds_jobs(const struct slot *s);
 /* Idle or at work: counts for readiness. */

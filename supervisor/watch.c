@@ -33,24 +33,13 @@ note_job(struct job *j, mono_t now)
 }
 
 static void
-watch_silence(struct job *j, mono_t now)
-{
-	dur_t limit = j->q->sup->conf->supervisor.no_progress_timeout;
-
-	if (limit > 0 && now - j->heard > limit)
-		proc_end(j->proc, WHY_NO_PROGRESS, -1);
-}
-
-static void
 watch_queue(struct queue *q, mono_t now)
 {
 	struct job *j;
 
 	TAILQ_FOREACH(j, &q->jobs, link)
-		if (j->stage == STAGE_RUNNING) {
+		if (j->stage == STAGE_RUNNING)
 			note_job(j, now);
-			watch_silence(j, now);
-		}
 	if (q->waiting && now >= q->sift_after) {
 		q->sift_after = mono_add(now, SIFT_EVERY);
 		intake_sift(q);

@@ -428,8 +428,11 @@ class Runner:
     def _load_model(self, model: Model) -> Any:
         """Loads for the cache; an unnamed error becomes a load-failed."""
         assert self._load is not None
+        self._channel.send({"op": "loading", "model": model.name})
         try:
-            return self._call(self._load, model)
+            value = self._call(self._load, model)
+            self._channel.send({"op": "loaded", "model": model.name})
+            return value
         except HandlerError:
             raise
         except Exception as error:

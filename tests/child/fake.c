@@ -306,9 +306,14 @@ static void
 take_started(struct fake *f, struct frame_reader *r)
 {
 	uint64_t number;
+	uint32_t phase;
 	int64_t pid;
 
-	ck_assert_int_eq(frame_read_started(r, &number, &pid), 0);
+	ck_assert_int_eq(frame_read_started(r, &number, &pid, &phase), 0);
+	if (phase == FRAME_LOADS) {
+		f->nloads++;
+		return;
+	}
 	f->started[f->nstarted++ % FAKE_MAX] = (pid_t)pid;
 }
 
@@ -464,7 +469,8 @@ forget_results(struct fake *f)
 		free(f->results[i].result);
 		free(f->results[i].message);
 	}
-	f->nresults = f->nresult_frames = f->nstarted = f->nprogress = 0;
+	f->nresults = f->nresult_frames = f->nprogress = 0;
+	f->nstarted = f->nloads = 0;
 	f->done = false;
 	buf_reset(&f->log);
 }

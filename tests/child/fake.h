@@ -49,7 +49,7 @@ struct fake {
 	struct fake_result results[FAKE_MAX];
 	unsigned nresults, nresult_frames;
 	pid_t started[FAKE_MAX];
-	unsigned nstarted, nprogress;
+	unsigned nstarted, nloads, nprogress;
 	double progress[FAKE_MAX];
 	char progress_text[256];
 	struct buf log;         /* text of LOG frames, a line each */

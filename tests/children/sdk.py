@@ -1,7 +1,14 @@
 """A runner by the Python SDK, for tests/system/s_b_python.c."""
 import os
+import time
 
 from ganger import runner
+
+
+@runner.load(any_name=True)
+def load(model):
+    """Takes longer than its jobs may run, or for ever."""
+    time.sleep(1 if model.name == "slow" else 600)
 
 
 @runner.infer

@@ -110,7 +110,7 @@ read_rest(struct frame_reader *r, uint32_t type)
 	if (type == FRAME_LOG)
 		e = frame_read_log(r, &number, &s);
 	else if (type == FRAME_STARTED)
-		e = frame_read_started(r, &number, &pid);
+		e = frame_read_started(r, &number, &pid, &word);
 	else if (type == FRAME_ASK)
 		e = frame_read_ask(r, &word);
 	else if (type == FRAME_TERM)

@@ -23,7 +23,7 @@ static struct rig *
 start_sdk(void)
 {
 	struct rig *r = rig_new(0);
-	const char *ini = rig_fmt(r, "kill_grace = 1s\n[pool p]\nslots = 1\n"
+	const char *ini = rig_fmt(r, "kill_grace = 1s\nload_timeout = 3s\n[pool p]\nslots = 1\n"
 	    "[handler py]\nkind = runner\ncommand = %s @SRC@/sdk.py\n"
 	    "types = inference\nenv.PYTHONPATH = @SRC@/../../python\n",
 	    python());
@@ -71,16 +71,39 @@ START_TEST(t_sdk_exception_is_the_jobs_error)
 }
 END_TEST
 
+/* The time that a model takes to load is not the job's, and has its own end. */
+START_TEST(t_load_has_a_clock_of_its_own)
+{
+	struct rig *r = start_sdk();
+	json_t *rec;
+
+	ck_assert_int_eq(system(rig_fmt(r, "cd %s/d0/state && "
+	    "mkdir -p models/slow/1 models/never/1", rig_dir(r))), 0);
+	rig_push(r, Q_INF, "{\"id\":\"l1\",\"timeout\":0.5,"
+	    "\"model\":\"slow\",\"input\":{\"do\":\"echo\"}}");
+	rec = rig_wait_record(r, Q_INF, "l1", "done");
+	ck_assert_int_ge(js_int(rec, "finished_at") -
+	    js_int(rec, "started_at"), 900);
+	rig_push(r, Q_INF, "{\"id\":\"l2\",\"max_attempts\":1,"
+	    "\"model\":\"never\",\"input\":{\"do\":\"echo\"}}");
+	rec = rig_wait_record(r, Q_INF, "l2", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "load-failed");
+	rig_stop(&r);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
 	const TTest *const tests[] = { t_sdk_runner_serves_jobs,
-	    t_sdk_exception_is_the_jobs_error };
+	    t_sdk_exception_is_the_jobs_error,
+	    t_load_has_a_clock_of_its_own };
 	char cmd[512];
 
 	snprintf(cmd, sizeof(cmd), "%s -c 'import msgpack' 2>/dev/null",
 	    python());
 	if (system(cmd) != 0)
 		return (check_skip("no python3 with msgpack"));
-	return (rig_main(argc, argv, "s_b_python", tests, 2));
+	return (rig_main(argc, argv, "s_b_python", tests,
+	    sizeof(tests) / sizeof(tests[0])));
 }

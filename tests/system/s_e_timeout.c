@@ -164,6 +164,29 @@ START_TEST(t_silent_job_is_ended)
 }
 END_TEST
 
+#define RUNNER(name, cmd) \
+	"[handler " name "]\nkind = runner\ncommand = " cmd "\n" \
+	"env.DUMP = @DIR@\n"
+
+/* A runner that never says hello is no job's timeout. */
+START_TEST(t_runner_that_does_not_start_is_load_failed)
+{
+	struct rig *r = rig_start(INI_CMD("load_timeout = 400ms\n")
+	    RUNNER("mute", "@SRC@/wait.sh"));
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"l1\",\"handler\":\"mute\","
+	    "\"timeout\":0.1,\"max_attempts\":1}");
+	rec = rig_wait_record(r, Q_INF, "l1", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "load-failed");
+	ck_assert_int_ge(js_int(rec, "finished_at") -
+	    js_int(rec, "started_at"), 400);
+	rig_push(r, Q_INF, ECHO("next"));
+	rig_wait_record(r, Q_INF, "next", "done");
+	rig_stop(&r);
+}
+END_TEST
+
 /* A job that ends in time is left alone, however close it was. */
 START_TEST(t_job_within_its_timeout_is_done)
 {
@@ -186,4 +209,5 @@ RIG_MAIN("s_e_timeout",
     t_timeouts_are_retried_where_asked,
     t_configured_timeouts_hold,
     t_silent_job_is_ended,
+    t_runner_that_does_not_start_is_load_failed,
     t_job_within_its_timeout_is_done)

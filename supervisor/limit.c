@@ -1,0 +1,87 @@
+/*
+ * Limits. A slot has one deadline, that of the limit which is passed first.
+ * Progress and output move it away; that is only seen when the old deadline
+ * comes, so a chatty job costs no timer calls. While any job of a credit loads
+ * what it needs, load_timeout counts and the clocks of all of them stand.
+ */
+#include "config.h"
+
+#include "supervisor/limit.h"
+
+#include "supervisor/job.h"
+#include "supervisor/proc.h"
+#include "supervisor/sup.h"
+
+static bool
+is_at_work(const struct proc *p)
+{
+	return (p->slot.state == SLOT_BUSY || p->slot.state == SLOT_DRAINING);
+}
+
+mono_t
+limit_due(const struct proc *p, enum slot_why *why)
+{
+	const struct conf_supervisor *c = &p->sup->conf->supervisor;
+	mono_t due = MONO_NEVER, at;
+	const struct job *j;
+
+	*why = WHY_TIMEOUT;
+	if (p->load_since != 0) {
+		*why = WHY_LOAD;
+		return (mono_add(p->load_since, c->load_timeout));
+	}
+	TAILQ_FOREACH(j, &p->jobs, ready) {
+		if (j->deadline < due) {
+			*why = WHY_TIMEOUT;
+			due = j->deadline;
+		}
+		if (c->no_progress_timeout == 0)
+			continue;
+		at = mono_add(job_sign(j), c->no_progress_timeout);
+		if (at < due) {
+			*why = WHY_NO_PROGRESS;
+			due = at;
+		}
+	}
+	return (due);
+}
+
+void
+limit_phase(struct proc *p, struct job *j, bool loads)
+{
+	mono_t now = mono_now(), due;
+	enum slot_why why;
+	struct job *k;
+
+	if (loads && p->load_since == 0)
+		p->load_since = now;
+	if (!loads && p->load_since != 0) {
+		TAILQ_FOREACH(k, &p->jobs, ready) {
+			k->deadline = mono_add(k->deadline,
+			    now - p->load_since);
+			k->loads = false;
+			k->output_at = now;     /* a sign of life */
+		}
+		p->load_since = 0;
+	}
+	j->loads = loads;
+	if (is_at_work(p) && (due = limit_due(p, &why)) < p->slot.deadline)
+		slot_rearm(&p->slot, due);
+}
+
+void
+limit_passed(struct proc *p)
+{
+	mono_t now = mono_now(), due;
+	enum slot_why why = WHY_NONE;
+
+	p->due = false;
+	due = is_at_work(p) ? limit_due(p, &why) : p->slot.deadline;
+	if (due > now) {
+		slot_rearm(&p->slot, due);
+		return;
+	}
+	if (why == WHY_TIMEOUT)
+		p->sup->stat.n[STAT_TIMEOUTS] += p->njobs;
+	slot_event(&p->slot, EV_DEADLINE, now, why);
+}
