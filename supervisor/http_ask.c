@@ -105,12 +105,20 @@ send_reply(struct evhttp_request *req, int code, const char *type,
 {
 	struct evkeyvalq *out = evhttp_request_get_output_headers(req);
 	struct evbuffer *body = new_body();
+	char length[24];
 
 	if (type != NULL)
 		(void)evhttp_add_header(out, "Content-Type", type);
 	(void)evhttp_add_header(out, "Cache-Control", "no-store");
 	(void)evhttp_add_header(out, "X-Content-Type-Options", "nosniff");
 	fill_body(body, b);
+	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
+		/* evhttp would send the body, and not say its length. */
+		(void)snprintf(length, sizeof(length), "%zu",
+		    evbuffer_get_length(body));
+		(void)evhttp_add_header(out, "Content-Length", length);
+		(void)evbuffer_drain(body, evbuffer_get_length(body));
+	}
 	evhttp_send_reply(req, code, NULL, body);
 	evbuffer_free(body);
 }

@@ -130,19 +130,19 @@ http_access_check(const struct http_access *a, enum http_class class,
 	return (has_token(authorization, a->token) ? 0 : 401);
 }
 
-/* The name of HOST, HOST:PORT or [HOST]:PORT; false if too long. */
+/* The name of HOST, HOST:PORT or [HOST]:PORT; false if it is none of them. */
 static bool
 host_name(const char *host, char *name, size_t size)
 {
-	const char *end;
 	size_t n;
 
 	if (*host == '[') {
-		host++;
-		end = strchr(host, ']');
+		n = strcspn(++host, "]");
+		if (host[n] != ']' || (host[n + 1] != ':' &&
+		    host[n + 1] != '\0'))
+			return (false);
 	} else
-		end = strchr(host, ':');
-	n = end == NULL ? strlen(host) : (size_t)(end - host);
+		n = strcspn(host, ":");
 	if (n >= size)
 		return (false);
 	memcpy(name, host, n);

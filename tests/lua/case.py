@@ -129,6 +129,10 @@ class LuaCase(unittest.TestCase):
     def renew(self, worker="w", life=LEASE_MS):
         return self.eval("renew", [LEASES, leased(worker)], [worker, life])
 
+    def glance(self, most=64):
+        return self.eval("glance", [Q, HIGH, LOW, DELAYED, LEASES, DEAD],
+                         [leased(""), most])
+
     def reap(self, token, me="me", most=100, only=""):
         return self.eval("reap", [LEASES, leased(me), HISTORY],
                          [me, token, LEASE_MS, most, leased(""), only])

@@ -109,16 +109,29 @@ expand(const struct rig *r, const char *text)
 	return (out);
 }
 
+/* What ini says, with our address in its [http], which may be absent. */
+static void
+put_ini(FILE *f, const struct rig *r, const struct rig_daemon *d)
+{
+	const char *http = strstr(d->ini, "[http]\n");
+	const char *rest = http == NULL ? "" : http + strlen("[http]\n");
+	size_t n = http == NULL ? strlen(d->ini) : (size_t)(http - d->ini);
+
+	fprintf(f, "%.*s\n[redis]\nurl = unix:%s\n"
+	    "[http]\nlisten = 127.0.0.1:%d\n%s", (int)n, d->ini, r->sock,
+	    d->port, rest);
+}
+
 static void
 write_config(const struct rig *r, struct rig_daemon *d)
 {
 	FILE *f;
 
+	d->port = free_port();
 	ck_assert_ptr_nonnull(f = fopen(d->file, "w"));
 	fprintf(f, "[supervisor]\nworker_id = %s\nrun_dir = %s/run\n"
-	    "state_dir = %s/state\n%s\n[redis]\nurl = unix:%s\n"
-	    "[http]\nlisten = 127.0.0.1:%d\n", d->id, d->dir, d->dir, d->ini,
-	    r->sock, d->port);
+	    "state_dir = %s/state\n", d->id, d->dir, d->dir);
+	put_ini(f, r, d);
 	ck_assert_int_eq(fclose(f), 0);
 	ck_assert_int_eq(chmod(d->file, 0600), 0);
 }

@@ -61,7 +61,8 @@ const char *rig_socket(const struct rig *r);  /* Redis's */
 
 /*
  * ini starts with keys of [supervisor]; other sections may follow. The rig
- * adds worker_id, run_dir, state_dir, [redis] and [http]. @DIR@ stands for
+ * adds worker_id, run_dir, state_dir, [redis], and listen to [http], which
+ * may be among those sections. @DIR@ stands for
  * the rig's folder, @SRC@ and @BIN@ for tests/children in the source and the
  * build tree. Returns the daemon's number, from 0; nothing is started.
  */
