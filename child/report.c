@@ -17,6 +17,7 @@
 #include "child/link.h"
 #include "child/model_cache.h"
 #include "child/runner.h"
+#include "child/watchdog.h"
 
 #define PROGRESS_GAP (50 * DUR_MS)
 #define GATHER_TIME (2 * DUR_MS)
@@ -232,6 +233,7 @@ report_results(struct child *c, bool done, bool now)
 	bytes = gather(c, &n);
 	if (!done && (n == 0 || (!now && may_wait(cr, bytes))))
 		return;
+	watchdog_pass(c->watchdog);
 	buf_init(&models, FRAME_SMALL / 2);
 	put_models(c, &models);
 	buf_init(&b, bytes + FRAME_SMALL);

@@ -44,6 +44,7 @@ struct watchdog {
 	const struct page_slot *words;  /* borrows */
 	int wake;                       /* eventfd; owns */
 	atomic_bool busy;
+	atomic_bool ending;             /* set before the first KILL */
 	_Atomic int64_t armed;          /* when the thread wakes by itself */
 };
 
@@ -52,10 +53,11 @@ struct watchdog {
  * that can't block: a supervisor that is stuck reads no log either.
  */
 static _Noreturn void
-end_all(int code, const char *text)
+end_all(struct watchdog *w, int code, const char *text)
 {
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
 
+	atomic_store(&w->ending, true);
 	tree_kill_all(KILL_LIMIT);
 	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0 &&
 	    write(STDERR_FILENO, text, strlen(text)) < 0)
@@ -97,7 +99,7 @@ sleep_until(struct watchdog *w, mono_t until)
 	if (ppoll(p, 2, until == MONO_NEVER ? NULL : &ts, NULL) < 0)
 		return;
 	if (supervisor_gone(p[0].revents))
-		end_all(CHILD_EXIT_LOST,
+		end_all(w, CHILD_EXIT_LOST,
 		    "ganger-child: the supervisor went away\n");
 	if ((p[1].revents & POLLIN) != 0 &&
 	    read(w->wake, &count, sizeof(count)) < 0)
@@ -118,7 +120,7 @@ watch(void *arg)
 		    atomic_load(&w->words->fence_at) != MONO_NEVER)
 			continue;
 		if (until <= mono_now() && atomic_load(&w->busy))
-			end_all(CHILD_EXIT_FENCED,
+			end_all(w, CHILD_EXIT_FENCED,
 			    "ganger-child: the lease ended\n");
 		sleep_until(w, until);
 	}
@@ -182,4 +184,13 @@ watchdog_idle(struct watchdog *w)
 
 	OBJ_CHECK(w, WATCHDOG_MAGIC);
 	atomic_store(&w->busy, false);
+}
+
+void
+watchdog_pass(struct watchdog *w)
+{
+
+	OBJ_CHECK(w, WATCHDOG_MAGIC);
+	while (atomic_load(&w->ending))
+		pause();
 }

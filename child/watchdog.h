@@ -17,4 +17,11 @@ int watchdog_start(const struct page_slot *words, struct watchdog **wp);
 void watchdog_busy(struct watchdog *w);
 void watchdog_idle(struct watchdog *w);
 
+/*
+ * Before a result is told. Does not return once the watchdog ends the child:
+ * what it killed would look like a job that somebody else killed, and would
+ * be charged for it.
+ */
+void watchdog_pass(struct watchdog *w);
+
 #endif
