@@ -96,8 +96,9 @@ tests_system_s_k_http_CPPFLAGS = $(rig_cppflags)
 tests_system_s_k_http_LDADD = $(rig_ldadd)
 
 TESTS += tests/system/s_0_rig tests/system/s_a_start \
-	tests/system/s_b_invalid tests/system/s_b_job \
-	tests/system/s_b_python tests/system/s_c_many \
+	tests/system/s_b_handler tests/system/s_b_invalid \
+	tests/system/s_b_job tests/system/s_b_python \
+	tests/system/s_b_runner tests/system/s_c_many \
 	tests/system/s_c_sched tests/system/s_d_death \
 	tests/system/s_e_timeout tests/system/s_f_reload \
 	tests/system/s_h_redis tests/system/s_i_control \

@@ -232,14 +232,11 @@ END_TEST
 START_TEST(t_long_job_is_shown_as_running)
 {
 	struct rig *r = rig_start(INI_ONE);
-	double from = rig_now();
 	json_t *rec;
 
 	rig_push(r, Q_INF, "{\"id\":\"l1\",\"type\":\"selftest\",\"input\":"
 	    "{\"op\":\"sleep\",\"seconds\":0.8}}");
 	rec = rig_wait_record(r, Q_INF, "l1", "running");
-	if (rig_fast())
-		ck_assert_double_lt(rig_now() - from, 0.4);
 	ck_assert_str_eq(js_str(rec, "worker"), "w1");
 	ck_assert_int_eq(js_int(rec, "slot"), 0);
 	ck_assert_int_eq(js_int(rec, "attempt"), 1);
@@ -252,6 +249,29 @@ START_TEST(t_long_job_is_shown_as_running)
 	ck_assert_int_eq(rig_leased(r), 1);
 	rig_wait_record(r, Q_INF, "l1", "done");
 	rig_until(r, js_int(rig_status(r, 0), "active_jobs") == 0);
+	rig_stop(&r);
+}
+END_TEST
+
+/* By 200 ms, says the contract; the best of a few, on a loaded machine. */
+START_TEST(t_running_record_comes_soon)
+{
+	struct rig *r = rig_start(INI_ONE);
+	double from, took = 1e9;
+	char id[16];
+	int i;
+
+	for (i = 0; i < 5 && took > 0.25; i++) {
+		snprintf(id, sizeof(id), "s%d", i);
+		from = rig_now();
+		rig_pushf(r, Q_INF, "{\"id\":\"%s\",\"type\":\"selftest\","
+		    "\"input\":{\"op\":\"sleep\",\"seconds\":0.6}}", id);
+		rig_wait_record(r, Q_INF, id, "running");
+		took = rig_now() - from;
+		rig_wait_record(r, Q_INF, id, "done");
+	}
+	if (rig_fast())
+		ck_assert_double_le(took, 0.25);
 	rig_stop(&r);
 }
 END_TEST
@@ -425,6 +445,7 @@ RIG_MAIN("s_b_job",
     t_result_ttl_is_kept,
     t_transitions_are_published,
     t_long_job_is_shown_as_running,
+    t_running_record_comes_soon,
     t_progress_shows_while_the_job_runs,
     t_log_lines_are_kept,
     t_log_is_capped,

@@ -33,6 +33,30 @@ wait_timeout(struct rig *r, const char *id, double from)
 }
 
 /*
+ * Runs such jobs until one was recorded as soon as it ought to be; a loaded
+ * machine may delay one, but not five in a row.
+ */
+static void
+time_out_soon(struct rig *r, const char *input, double timeout, double bound)
+{
+	double from, took = 1e9;
+	char id[16];
+	int i;
+
+	for (i = 0; i < 5 && took > bound; i++) {
+		snprintf(id, sizeof(id), "soon%d", i);
+		from = rig_now();
+		rig_pushf(r, Q_INF, "{\"id\":\"%s\",\"type\":\"selftest\","
+		    "\"timeout\":%g,\"input\":{%s}}", id, timeout, input);
+		took = wait_timeout(r, id, from);
+		ck_assert_double_ge(took, timeout);
+		if (!rig_fast())
+			return;
+	}
+	ck_assert_double_le(took, bound);
+}
+
+/*
  * The default kill_grace of 10 s is no excuse: what a TERM ends at once is
  * recorded at once. The slot's process is another one afterwards.
  */
@@ -41,14 +65,8 @@ START_TEST(t_sleeping_job_is_ended_in_time)
 	struct rig *r = rig_start("[pool p]\nslots = 1\n[handler selftest]\n");
 	long long pid = rig_slot_int(r, 0, 0, "pid");
 	long long gen = rig_slot_int(r, 0, 0, "generation");
-	double from = rig_now(), took;
 
-	rig_push(r, Q_INF, "{\"id\":\"t1\",\"type\":\"selftest\","
-	    "\"timeout\":1,\"input\":{\"op\":\"sleep\",\"seconds\":60}}");
-	took = wait_timeout(r, "t1", from);
-	ck_assert_double_ge(took, 1.0);
-	if (rig_fast())
-		ck_assert_double_le(took, 1.5);
+	time_out_soon(r, "\"op\":\"sleep\",\"seconds\":60", 1, 1.5);
 	ck_assert_str_eq(js_str(rig_dead(r, Q_INF, 0), "cause"), "timeout");
 	rig_push(r, Q_INF, ECHO("next"));
 	rig_wait_record(r, Q_INF, "next", "done");
@@ -63,14 +81,9 @@ END_TEST
 START_TEST(t_spinning_job_is_ended_in_time)
 {
 	struct rig *r = rig_start(INI_ONE);
-	double from = rig_now(), took;
 
-	rig_push(r, Q_INF, "{\"id\":\"t2\",\"type\":\"selftest\","
-	    "\"timeout\":0.3,\"input\":{\"op\":\"spin\",\"seconds\":60}}");
-	took = wait_timeout(r, "t2", from);
-	ck_assert_double_ge(took, 0.3);
-	if (rig_fast())
-		ck_assert_double_le(took, 0.3 + 0.2 + 0.5);
+	time_out_soon(r, "\"op\":\"spin\",\"seconds\":60", 0.3,
+	    0.3 + 0.2 + 0.5);
 	rig_push(r, Q_INF, ECHO("next"));
 	rig_wait_record(r, Q_INF, "next", "done");
 	rig_stop(&r);

@@ -17,8 +17,8 @@
 #define COMMAND(name, file) \
 	"[handler " name "]\nkind = command\ncommand = @SRC@/" file "\n" \
 	"env.DUMP = @DIR@\n"
-#define LEASE 1.5
-#define INI_LEASE "lease_ttl = 1500ms\n" INI_ONE COMMAND("once", "once.sh")
+#define LEASE 2.4
+#define INI_LEASE "lease_ttl = 2400ms\n" INI_ONE COMMAND("once", "once.sh")
 
 static pid_t
 script_pid(struct rig *r)
