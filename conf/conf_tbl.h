@@ -195,7 +195,18 @@
 	X(pool, handlers, list, "", "", "", RESPAWN, \
 	    "Handlers that may run here. Empty: all.") \
 	X(pool, memory_limit, size, "0", "0", "1024T", RESPAWN, \
-	    "Memory of one slot with all its processes. 0: no limit.") \
+	    "Memory of one slot with all its processes. A job that goes over " \
+	    "it ends as out-of-memory. 0: no limit.") \
+	X(pool, pids_limit, int, "0", "0", "4194304", RESPAWN, \
+	    "Processes and threads of one slot, the child's own (about 4) " \
+	    "included. 0: no limit.") \
+	X(pool, cpu_weight, int, "0", "0", "10000", RESPAWN, \
+	    "Share of the CPUs where slots compete for them; 100 is what " \
+	    "others have by default. 0: leave it.") \
+	X(pool, oom_score_adj, int, "0", "-1000", "1000", RESPAWN, \
+	    "How willingly the kernel ends the slots' processes where the " \
+	    "whole host is out of memory; lower than the daemon's own needs " \
+	    "a privilege.") \
 	X(pool, nice, int, "0", "-20", "19", RESPAWN, \
 	    "Nice value of the slots' processes.")
 
@@ -224,6 +235,9 @@
 	X(handler, max_child_memory, size, "0", "0", "1024T", LIVE, \
 	    "The child is replaced after a job that leaves it larger than this. " \
 	    "0: never.") \
+	X(handler, max_child_age, dur, "0", "0", "3650d", LIVE, \
+	    "The child is replaced after a job that ends this long after its " \
+	    "start. 0: never.") \
 	X(handler, env, pairs, "", "", "", RESPAWN, \
 	    "env.NAME = value sets a variable for the handler, on top of those " \
 	    "that Ganger sets. Names that start with GANGER_ and " \

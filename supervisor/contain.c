@@ -378,6 +378,24 @@ list_pids(const struct contain *c, pid_t child, struct pids *out)
 		sweep_pids(c, child, out);
 }
 
+const char *
+contain_branch_name(void)
+{
+	return (mark_prefix);
+}
+
+unsigned
+contain_list(struct contain *c, pid_t child, pid_t *pids, unsigned max)
+{
+	static struct pids p;
+
+	list_pids(c, child, &p);
+	if (max > p.n)
+		max = p.n;
+	memcpy(pids, p.pid, max * sizeof(*pids));
+	return (max);
+}
+
 unsigned
 contain_signal(struct contain *c, pid_t child, int sig, pid_t except)
 {

@@ -40,6 +40,11 @@ int contain_join(const struct contain *c);
 /* Sends a signal to every process of the slot but `except` (0: none). child
  * is the slot's child, 0 if it is gone. Returns how many got it. */
 unsigned contain_signal(struct contain *c, pid_t child, int sig, pid_t except);
+/* Name of our branch of the cgroup trees; NULL before contain_open. */
+const char *contain_branch_name(void);
+/* Processes of the slot, at most max; how many. */
+unsigned contain_list(struct contain *c, pid_t child, pid_t *pids,
+    unsigned max);
 /* Processes left; holder (may be NULL) gets "pid 12 (name) state D ..." of
  * one of them. */
 unsigned contain_count(struct contain *c, pid_t child, struct buf *holder);

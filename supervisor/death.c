@@ -13,6 +13,7 @@
 
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
+#include "supervisor/limit.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
 
@@ -25,6 +26,7 @@ static const struct {
 } asked_table[] = {
 	{ WHY_TIMEOUT, CAUSE_TIMEOUT, NULL },
 	{ WHY_NO_PROGRESS, CAUSE_NO_PROGRESS, NULL },
+	{ WHY_MEMORY, CAUSE_OUT_OF_MEMORY, NULL },
 	{ WHY_CANCEL, CAUSE_CANCELLED, NULL },
 	{ WHY_PREEMPT, CAUSE_PREEMPTED, NULL },
 	{ WHY_STOP, CAUSE_SHUTDOWN, NULL },
@@ -99,6 +101,23 @@ judge_status(const struct proc *p, const struct job *j, struct outcome *o)
 }
 
 static void
+word_memory(const struct proc *p, char *text, size_t size)
+{
+	(void)snprintf(text, size, "went over its slot's memory_limit of %g M",
+	    (double)p->cage.limit[CAGE_MEMORY] / (double)(1 << 20));
+}
+
+void
+death_by_memory(const struct proc *p, struct frame_result *x)
+{
+	static char text[128];
+
+	word_memory(p, text, sizeof(text));
+	x->cause = CAUSE_OUT_OF_MEMORY;
+	x->message = slice_of(text);
+}
+
+static void
 word_timeout(const struct job *j, struct death *d)
 {
 	(void)snprintf(d->text, sizeof(d->text), "ran past its timeout of %g s",
@@ -135,6 +154,8 @@ death_of_job(const struct proc *p, const struct job *j, struct death *d,
 		o->cause = asked_table[i].cause;
 		if (why == WHY_TIMEOUT)
 			word_timeout(j, d);
+		else if (why == WHY_MEMORY)
+			word_memory(p, d->text, sizeof(d->text));
 		else if (asked_table[i].text != NULL)
 			(void)snprintf(d->text, sizeof(d->text), "%s",
 			    asked_table[i].text);
@@ -152,5 +173,9 @@ death_of_job(const struct proc *p, const struct job *j, struct death *d,
 	}
 	if (p->dead)
 		judge_status(p, j, o);
+	if (limit_memory_hit(p)) {
+		o->cause = CAUSE_OUT_OF_MEMORY;
+		word_memory(p, d->text, sizeof(d->text));
+	}
 	o->message = slice_of(d->text);
 }

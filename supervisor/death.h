@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+struct frame_result;
 struct job;
 struct outcome;
 struct proc;
@@ -18,6 +19,9 @@ struct death {
 
 /* The wait status of the proc's last child in words. */
 void death_of_child(const struct proc *p, struct death *d);
+/* A job that failed after the kernel ended one of its processes for the
+ * slot's memory limit: that is what it failed of. */
+void death_by_memory(const struct proc *p, struct frame_result *x);
 /* What it means for a job it had; o->message borrows d->text. */
 void death_of_job(const struct proc *p, const struct job *j, struct death *d,
     struct outcome *o);

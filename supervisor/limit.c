@@ -8,9 +8,13 @@
 
 #include "supervisor/limit.h"
 
+#include "base/log.h"
+
 #include "supervisor/job.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
+
+#define SAMPLE_EVERY (200 * DUR_MS)
 
 static bool
 is_at_work(const struct proc *p)
@@ -84,4 +88,58 @@ limit_passed(struct proc *p)
 	if (why == WHY_TIMEOUT)
 		p->sup->stat.n[STAT_TIMEOUTS] += p->njobs;
 	slot_event(&p->slot, EV_DEADLINE, now, why);
+}
+
+bool
+limit_memory_hit(const struct proc *p)
+{
+	return (p->cage.dir[CAGE_MEMORY] != NULL && cage_killed(&p->cage));
+}
+
+/* cgroup v1 ends one process where the whole job is to end. */
+static void
+look_at_memory(struct proc *p)
+{
+	const struct cage *g = &p->cage;
+
+	if (!is_at_work(p) || g->limit[CAGE_MEMORY] == 0)
+		return;
+	if (cage_samples(g) ? cage_resident(&p->contain, p->pid) >
+	    g->limit[CAGE_MEMORY] : cage_killed(g))
+		proc_end(p, WHY_MEMORY, 0);
+}
+
+void
+limit_watch(struct sup *sup, mono_t now)
+{
+	unsigned i;
+
+	if (now < sup->memory_at)
+		return;
+	sup->memory_at = mono_add(now, SAMPLE_EVERY);
+	for (i = 0; i < sup->nslots; i++)
+		if (sup->slots[i] != NULL)
+			look_at_memory(sup->slots[i]);
+}
+
+void
+limit_worn(struct proc *p, unsigned handler)
+{
+	const struct conf_handler *h = &p->sup->conf->handlers[handler];
+	const char *what = NULL;
+
+	if (h->max_jobs_per_child > 0 &&
+	    p->jobs_done >= (uint64_t)h->max_jobs_per_child)
+		what = "max_jobs_per_child";
+	else if (h->max_child_age > 0 &&
+	    mono_now() - p->spawned >= h->max_child_age)
+		what = "max_child_age";
+	else if (h->max_child_memory > 0 && cage_resident(&p->contain,
+	    p->pid) > h->max_child_memory)
+		what = "max_child_memory";
+	if (what == NULL || p->slot.state != SLOT_IDLE)
+		return;
+	log_info("slot", "slot=%u gen=%u is replaced: %s", p->slot.index,
+	    p->slot.gen, what);
+	slot_event(&p->slot, EV_DRAIN, mono_now(), WHY_RETIRED);
 }

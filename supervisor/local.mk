@@ -8,6 +8,7 @@ libsup_a_CPPFLAGS = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(EVENT_CFLAGS) \
 libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/admit.c supervisor/admit.h \
 	supervisor/beat.c supervisor/beat.h \
+	supervisor/cage.c supervisor/cage.h \
 	supervisor/cancel.c supervisor/cancel.h \
 	supervisor/contain.c supervisor/contain.h \
 	supervisor/control.c supervisor/control.h \

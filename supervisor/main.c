@@ -466,6 +466,7 @@ end(struct sup *sup)
 	sup_disconnect(sup);
 	route_close(&sup->route);
 	(void)unlink(sup->endpoint + strlen("ipc://"));
+	cage_clean();
 	contain_close();
 	for (i = 0; i < sup->nsig; i++)
 		event_free(sup->sig[i]);
@@ -514,6 +515,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	sup->child_path = find_child();
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
 	sup->way = contain_open(sup->id, c->supervisor.run_dir);
+	cage_clean();
 	reload_limits(sup);
 	write_pid(pid_fd);
 	sup_connect(sup);

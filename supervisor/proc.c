@@ -388,9 +388,10 @@ credit_back(struct proc *p)
 		finish_job(j, &o);
 	}
 	p->credit = 0;
-	p->jobs_done++;
+	p->jobs_done += p->credit_jobs;
 	proc_fence(p, MONO_NEVER);
 	slot_event(&p->slot, EV_DONE, mono_now(), WHY_NONE);
+	limit_worn(p, p->credit_handler);
 }
 
 void
@@ -414,6 +415,8 @@ proc_results(struct proc *p, struct frame_reader *r)
 	for (i = 0; i < s.nresults; i++) {
 		if (frame_read_result(r, &x) != 0)
 			goto bad;
+		if (x.cause != CAUSE_NONE && limit_memory_hit(p))
+			death_by_memory(p, &x);
 		one_result(p, &x, ending);
 	}
 	if (frame_read_result_end(r, &done, &models) != 0)
@@ -504,7 +507,8 @@ proc_dispatch(struct proc *p, struct job_list *jobs, unsigned n)
 	buf_init(&b, SIZE_MAX / 4);
 	frame_put_do(&b, p->slot.gen, &d);
 	TAILQ_CONCAT(&p->jobs, jobs, ready);
-	p->njobs = n;
+	p->njobs = p->credit_jobs = n;
+	p->credit_handler = d.handler;
 	p->credit = d.credit;
 	TAILQ_FOREACH(j, &p->jobs, ready) {
 		j->timeout = timeout_of(p->sup, j);
@@ -514,6 +518,8 @@ proc_dispatch(struct proc *p, struct job_list *jobs, unsigned n)
 			fence = at;
 	}
 	p->load_since = 0;
+	if (p->cage.dir[CAGE_MEMORY] != NULL)
+		cage_mark(&p->cage);
 	arg.deadline = limit_due(p, &arg.why);
 	proc_fence(p, fence);
 	atomic_store(&words_of(p)->ask, ASK_NONE);
@@ -554,6 +560,10 @@ proc_new(struct sup *sup, struct pool *pool, unsigned index)
 	TAILQ_INIT(&p->jobs);
 	slot_init(&p->slot, index, &ops, &sup->limits, p);
 	contain_init(&p->contain, sup->id, index);
+	cage_init(&p->cage, &p->contain, index, (uint64_t[CAGE_N]){
+	    [CAGE_MEMORY] = pool->conf->memory_limit,
+	    [CAGE_PIDS] = (uint64_t)pool->conf->pids_limit,
+	    [CAGE_CPU] = (uint64_t)pool->conf->cpu_weight });
 	p->timer = evtimer_new(sup->base, timer_fired, p);
 	p->look = evtimer_new(sup->base, looked, p);
 	ASSERT(p->timer != NULL && p->look != NULL);
@@ -574,6 +584,7 @@ proc_free(struct proc **pp)
 	fd_close(&p->start_fd);
 	event_free(p->timer);
 	event_free(p->look);
+	cage_fini(&p->cage);
 	contain_fini(&p->contain);
 	free(p->devices);
 	free(p->cpus_text);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cpus.h"
 #include "proto/frame.h"
+#include "supervisor/cage.h"
 #include "supervisor/contain.h"
 #include "supervisor/queue.h"
 #include "supervisor/slot.h"
@@ -40,6 +41,7 @@ struct proc {
 	char *cpus_text;
 	char *devices;            /* comma separated UUIDs; "" on CPU slots */
 	struct contain contain;
+	struct cage cage;
 
 	pid_t pid;                /* 0: none */
 	int start_fd;             /* our end of the start-up socket */
@@ -56,6 +58,8 @@ struct proc {
 	/* The credit: jobs sent and not answered. */
 	uint64_t credit;          /* 0: none */
 	unsigned njobs;
+	unsigned credit_jobs;     /* njobs at its start */
+	unsigned credit_handler;  /* index into conf->handlers */
 	struct job_list jobs;     /* linked by job.ready */
 	char models[256];         /* loaded ones, as the child last said */
 	mono_t load_since;        /* jobs load, their clocks stand; 0: no */

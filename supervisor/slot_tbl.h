@@ -45,7 +45,8 @@
 	X(DIED, "child died") \
 	X(DRAIN, "replaced") \
 	X(HELD, "something of the last child is left") \
-	X(RETIRED, "worn out")
+	X(RETIRED, "worn out") \
+	X(MEMORY, "memory limit")
 
 #define SLOT_ACTIONS(X) \
 	X(IGNORE, ignore, "nothing to do") \

@@ -159,7 +159,22 @@ struct launch {
 	char **env;
 	char *argv[2];
 	int nice;
+	char oom_adj[16];   /* empty: leave it */
 };
+
+/* Fails where it is below our own and we lack the privilege: as it is then. */
+static void
+write_oom_adj(const char *text)
+{
+	int fd;
+
+	if (text[0] == '\0' ||
+	    (fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)) < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		errno = 0;
+	(void)close(fd);
+}
 
 _Noreturn static void
 become_child(const struct launch *l)
@@ -174,8 +189,10 @@ become_child(const struct launch *l)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
 	if (contain_join(&l->p->contain) != 0 ||
+	    cage_join(&l->p->cage) != 0 ||
 	    cpus_set_affinity(0, &l->p->cpus) != 0)
 		_exit(CHILD_EXIT_STARTUP);
+	write_oom_adj(l->oom_adj);
 	if (l->nice != 0)
 		(void)setpriority(PRIO_PROCESS, 0, l->nice);
 	for (i = 0; i < 5; i++)
@@ -237,6 +254,9 @@ spawn_child_of(struct proc *p)
 	pid_t pid;
 
 	l.argv[0] = p->sup->child_path;
+	if (p->pool->conf->oom_score_adj != 0)
+		(void)snprintf(l.oom_adj, sizeof(l.oom_adj), "%d",
+		    (int)p->pool->conf->oom_score_adj);
 	if ((r = make_fds(p, ours, l.fd)) != 0 ||
 	    (r = send_packet(p, ours[0])) != 0 ||
 	    (r = output_open(p, ours + 1)) != 0)

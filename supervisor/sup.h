@@ -86,6 +86,7 @@ struct sup {
 	struct http *http;
 	struct event *wake;           /* the next turn that no event brings */
 	mono_t wake_at;               /* when it is due; MONO_NEVER: unarmed */
+	mono_t memory_at;             /* next look at the slots' memory */
 	mono_t watch_at, slow_at;     /* next looks, see watch.c */
 	mono_t hung_since;            /* jobs wait, slots idle, no claim; 0: no */
 	struct event *sig[8];

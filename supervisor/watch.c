@@ -10,6 +10,7 @@
 #include "supervisor/intake.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
+#include "supervisor/limit.h"
 #include "supervisor/proc.h"
 #include "supervisor/settle.h"
 #include "supervisor/sup.h"
@@ -114,6 +115,7 @@ watch_phase(struct sup *sup)
 		sup->watch_at = mono_add(now, LOOK_EVERY);
 	if (now < sup->watch_at)
 		goto out;
+	limit_watch(sup, now);
 	if (sup->ready) {
 		lease_renew(sup);
 		TAILQ_FOREACH(q, &sup->queues, link)

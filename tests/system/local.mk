@@ -66,6 +66,10 @@ check_PROGRAMS += tests/system/s_d_death
 tests_system_s_d_death_CPPFLAGS = $(rig_cppflags)
 tests_system_s_d_death_LDADD = $(rig_ldadd)
 
+check_PROGRAMS += tests/system/s_e_limits
+tests_system_s_e_limits_CPPFLAGS = $(rig_cppflags)
+tests_system_s_e_limits_LDADD = $(rig_ldadd)
+
 check_PROGRAMS += tests/system/s_e_timeout
 tests_system_s_e_timeout_CPPFLAGS = $(rig_cppflags)
 tests_system_s_e_timeout_LDADD = $(rig_ldadd)
@@ -100,7 +104,7 @@ TESTS += tests/system/s_0_rig tests/system/s_a_start \
 	tests/system/s_b_job tests/system/s_b_python \
 	tests/system/s_b_runner tests/system/s_c_many \
 	tests/system/s_c_sched tests/system/s_d_death \
-	tests/system/s_e_timeout tests/system/s_f_reload \
+	tests/system/s_e_limits tests/system/s_e_timeout tests/system/s_f_reload \
 	tests/system/s_h_redis tests/system/s_i_control \
 	tests/system/s_j_stop tests/system/s_k_fleet tests/system/s_k_http
 

@@ -1,0 +1,331 @@
+/*
+ * Limits kept by the kernel. See cage.h. A limit that this host does not let
+ * us set costs a warning at start, never the start; memory is sampled then.
+ */
+#include "config.h"
+
+#include "supervisor/cage.h"
+
+#include <sys/stat.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+#include "supervisor/contain.h"
+
+#define PIDS_SEEN 4096
+
+/* Per controller: the file of the limit in v2 and in v1. */
+static const struct {
+	const char *name, *file2, *file1;
+} kinds[CAGE_N] = {
+	[CAGE_MEMORY] = { "memory", "memory.max", "memory.limit_in_bytes" },
+	[CAGE_PIDS] = { "pids", "pids.max", "pids.max" },
+	[CAGE_CPU] = { "cpu", "cpu.weight", "cpu.shares" },
+};
+
+static char *
+slurp(const char *dir, const char *file)
+{
+	char *path = str_fmt("%s/%s", dir, file), *text = NULL;
+	size_t n;
+
+	if (fd_slurp(path, 1u << 20, &text, &n) != 0)
+		text = xstrdup("");
+	free(path);
+	return (text);
+}
+
+static int
+put(const char *dir, const char *file, const char *text)
+{
+	char *path = str_fmt("%s/%s", dir, file);
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r = -1;
+
+	free(path);
+	if (fd < 0)
+		return (-1);
+	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text))
+		r = 0;
+	(void)close(fd);
+	return (r);
+}
+
+/* A word of a list whose members are parted by one of seps. */
+static bool
+has_word(const char *list, const char *word, const char *seps)
+{
+	size_t n = strlen(word), len;
+
+	while (*list != '\0') {
+		len = strcspn(list, seps);
+		if (len == n && memcmp(list, word, n) == 0)
+			return (true);
+		list += len;
+		list += strspn(list, seps);
+	}
+	return (false);
+}
+
+/* Where the v1 hierarchy of a controller is mounted; NULL: nowhere. */
+static char *
+mount_point(const char *name)
+{
+	char *all = slurp("/proc/self", "mountinfo"), *line, *save = NULL;
+	char point[1024], *opts, *found = NULL;
+
+	for (line = strtok_r(all, "\n", &save); line != NULL && found == NULL;
+	    line = strtok_r(NULL, "\n", &save)) {
+		if (strstr(line, " - cgroup ") == NULL ||
+		    (opts = strrchr(line, ' ')) == NULL ||
+		    !has_word(opts + 1, name, ","))
+			continue;
+		if (sscanf(line, "%*s %*s %*s %*s %1023s", point) == 1)
+			found = xstrdup(point);
+	}
+	free(all);
+	return (found);
+}
+
+/* Our own place in it: "" for its root. */
+static char *
+own_place(const char *name)
+{
+	char *all = slurp("/proc/self", "cgroup"), *line, *save = NULL;
+	char *list, *path, *found = NULL;
+
+	for (line = strtok_r(all, "\n", &save); line != NULL && found == NULL;
+	    line = strtok_r(NULL, "\n", &save)) {
+		if ((list = strchr(line, ':')) == NULL ||
+		    (path = strchr(list + 1, ':')) == NULL)
+			continue;
+		*path++ = '\0';
+		if (has_word(list + 1, name, ","))
+			found = xstrdup(strcmp(path, "/") == 0 ? "" : path);
+	}
+	free(all);
+	return (found);
+}
+
+/* Our branch in the controller's v1 hierarchy; NULL: it has none. */
+static char *
+branch_of(enum cage_kind k)
+{
+	char *point = mount_point(kinds[k].name);
+	char *own = point != NULL ? own_place(kinds[k].name) : NULL;
+	char *branch = own != NULL && contain_branch_name() != NULL ?
+	    str_fmt("%s%s/%s", point, own, contain_branch_name()) : NULL;
+
+	free(point);
+	free(own);
+	return (branch);
+}
+
+static void
+limit_text(enum cage_kind k, bool v2, uint64_t limit, char out[24])
+{
+	/* weight 100 of v2 is 1024 shares of v1 */
+	if (k == CAGE_CPU && !v2)
+		limit = limit * 1024 / 100 < 2 ? 2 : limit * 1024 / 100;
+	(void)snprintf(out, 24, "%" PRIu64, limit);
+}
+
+static bool
+cage_v2(struct cage *g, const struct contain *c, enum cage_kind k)
+{
+	char text[24];
+
+	if (c->dir == NULL)
+		return (false);
+	limit_text(k, true, g->limit[k], text);
+	if (put(c->dir, kinds[k].file2, text) != 0)
+		return (false);
+	if (k == CAGE_MEMORY) {
+		(void)put(c->dir, "memory.swap.max", "0");
+		(void)put(c->dir, "memory.oom.group", "1");
+	}
+	g->v2[k] = true;
+	g->dir[k] = xstrdup(c->dir);
+	return (true);
+}
+
+static bool
+cage_v1(struct cage *g, unsigned slot, enum cage_kind k)
+{
+	char *branch = branch_of(k), *leaf, text[24];
+
+	if (branch == NULL)
+		return (false);
+	(void)mkdir(branch, 0755);
+	leaf = str_fmt("%s/slot%u", branch, slot);
+	free(branch);
+	limit_text(k, false, g->limit[k], text);
+	if ((mkdir(leaf, 0755) != 0 && errno != EEXIST) ||
+	    put(leaf, kinds[k].file1, text) != 0) {
+		(void)rmdir(leaf);
+		free(leaf);
+		return (false);
+	}
+	if (k == CAGE_MEMORY)
+		(void)put(leaf, "memory.memsw.limit_in_bytes", text);
+	g->dir[k] = leaf;
+	return (true);
+}
+
+void
+cage_init(struct cage *g, const struct contain *c, unsigned slot,
+    const uint64_t limit[CAGE_N])
+{
+	unsigned k;
+
+	memset(g, 0, sizeof(*g));
+	for (k = 0; k < CAGE_N; k++) {
+		g->limit[k] = limit[k];
+		if (limit[k] == 0 || cage_v2(g, c, (enum cage_kind)k) ||
+		    cage_v1(g, slot, (enum cage_kind)k))
+			continue;
+		log_warn("cage", "slot=%u no %s controller is ours to use: "
+		    "%s", slot, kinds[k].name, k == CAGE_MEMORY ?
+		    "memory_limit is kept by sampling" :
+		    "its limit has no effect");
+	}
+}
+
+void
+cage_fini(struct cage *g)
+{
+	unsigned k;
+
+	for (k = 0; k < CAGE_N; k++) {
+		if (g->dir[k] != NULL && !g->v2[k])
+			(void)rmdir(g->dir[k]);
+		free(g->dir[k]);
+		g->dir[k] = NULL;
+	}
+}
+
+void
+cage_clean(void)
+{
+	struct dirent *e;
+	char *branch, *leaf;
+	unsigned k;
+	DIR *d;
+
+	for (k = 0; k < CAGE_N; k++) {
+		if ((branch = branch_of((enum cage_kind)k)) == NULL)
+			continue;
+		if ((d = opendir(branch)) != NULL) {
+			while ((e = readdir(d)) != NULL) {
+				if (strncmp(e->d_name, "slot", 4) != 0)
+					continue;
+				leaf = str_fmt("%s/%s", branch, e->d_name);
+				(void)rmdir(leaf);
+				free(leaf);
+			}
+			(void)closedir(d);
+			(void)rmdir(branch);
+		}
+		free(branch);
+	}
+}
+
+int
+cage_join(const struct cage *g)
+{
+	char path[4352];
+	unsigned k;
+	size_t n;
+	int fd, r = 0;
+
+	for (k = 0; k < CAGE_N; k++) {
+		if (g->dir[k] == NULL || g->v2[k])
+			continue;
+		/* no stdio between fork and exec */
+		n = strlen(g->dir[k]);
+		if (n > sizeof(path) - 16)
+			return (-1);
+		memcpy(path, g->dir[k], n);
+		memcpy(path + n, "/cgroup.procs", 14);
+		if ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+			return (-1);
+		if (write(fd, "0", 1) != 1)
+			r = -1;
+		(void)close(fd);
+	}
+	return (r);
+}
+
+bool
+cage_samples(const struct cage *g)
+{
+	return (g->limit[CAGE_MEMORY] > 0 && g->dir[CAGE_MEMORY] == NULL);
+}
+
+static uint64_t
+count_kills(const struct cage *g)
+{
+	const char *dir = g->dir[CAGE_MEMORY], *at;
+	uint64_t n = 0;
+	char *text;
+
+	if (dir == NULL)
+		return (0);
+	text = slurp(dir, g->v2[CAGE_MEMORY] ? "memory.events" :
+	    "memory.oom_control");
+	/* "oom_kill_disable" comes first in v1: the blank tells them apart */
+	if ((at = strstr(text, "oom_kill ")) != NULL)
+		n = strtoull(at + 9, NULL, 10);
+	free(text);
+	return (n);
+}
+
+void
+cage_mark(struct cage *g)
+{
+	g->kills = count_kills(g);
+}
+
+bool
+cage_killed(const struct cage *g)
+{
+	return (count_kills(g) > g->kills);
+}
+
+static uint64_t
+field_kb(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return (at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10));
+}
+
+uint64_t
+cage_resident(struct contain *c, int child)
+{
+	static pid_t pids[PIDS_SEEN];
+	uint64_t own = 0, shared = 0, kb;
+	char dir[32], *status;
+	unsigned i, n;
+
+	n = contain_list(c, child, pids, PIDS_SEEN);
+	for (i = 0; i < n; i++) {
+		(void)snprintf(dir, sizeof(dir), "/proc/%d", (int)pids[i]);
+		status = slurp(dir, "status");
+		own += field_kb(status, "RssAnon:");
+		kb = field_kb(status, "RssShmem:");
+		shared = kb > shared ? kb : shared;
+		free(status);
+	}
+	return ((own + shared) << 10);
+}
