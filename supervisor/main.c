@@ -18,10 +18,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -166,24 +168,42 @@ check_place(const struct conf *c, bool print)
 	buf_fini(&text);
 }
 
+/* Locks it. A gangerd that is killed while it starts a child leaves the lock
+ * with that child until its exec: wait for it where the holder is dead. */
+static bool
+lock_pidfile(int fd, char *holder, size_t size)
+{
+	const struct timespec nap = { 0, 5000000 };
+	mono_t until = mono_add(mono_now(), 2 * DUR_S);
+	ssize_t n;
+	int pid;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		n = pread(fd, holder, size - 1, 0);
+		holder[n > 0 ? n : 0] = '\0';
+		holder[strcspn(holder, "\n")] = '\0';
+		pid = atoi(holder);
+		if (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH ||
+		    mono_now() >= until)
+			return (false);
+		(void)nanosleep(&nap, NULL);
+	}
+	return (true);
+}
+
 /* The pidfile stays open and locked as long as we live. */
 static int
 hold_pidfile(const char *path)
 {
-	char text[32] = "";
-	ssize_t n;
+	char holder[32] = "";
 	int fd;
 
 	if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
 		die(EX_CANTCREAT, "cannot open pidfile %s: %s", path,
 		    strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		n = read(fd, text, sizeof(text) - 1);
-		text[n > 0 ? n : 0] = '\0';
-		text[strcspn(text, "\n")] = '\0';
+	if (!lock_pidfile(fd, holder, sizeof(holder)))
 		die(EX_CANTCREAT, "already running: pidfile %s is held by "
-		    "process %s", path, text[0] != '\0' ? text : "?");
-	}
+		    "process %s", path, holder[0] != '\0' ? holder : "?");
 	return (fd);
 }
 
