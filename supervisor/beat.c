@@ -58,8 +58,10 @@ first_accepted(struct sup *sup)
 	struct queue *q;
 
 	sup->beaten = true;
-	TAILQ_FOREACH(q, &sup->queues, link)
+	TAILQ_FOREACH(q, &sup->queues, link) {
+		q->reap_own = false;
 		lease_reap(q, sup->id);
+	}
 	log_info("main", "worker %s is ready: %u slot(s), containment %s",
 	    sup->id, sup->nslots, contain_way_name(sup->way));
 	sup_announce(sup, 0);

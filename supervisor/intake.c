@@ -24,6 +24,7 @@
 #include "supervisor/admit.h"
 #include "supervisor/bell.h"
 #include "supervisor/job.h"
+#include "supervisor/lease.h"
 #include "supervisor/pool.h"
 #include "supervisor/script.h"
 #include "supervisor/sup.h"
@@ -129,7 +130,7 @@ take_jobs(struct claim *c, redisReply *r, const redisReply *numbers)
 	struct admit_from from;
 
 	sup_saw_redis(sup, r->element[0]->integer, c->sent);
-	c->q->lease_until = mono_add(c->sent, sup->conf->supervisor.lease_ttl);
+	lease_extend(c->q, c->sent);
 	for (i = 2; i + 1 < end; i += 2, n++) {
 		from = (struct admit_from){ .q = c->q, .pool = c->pool,
 			.token = c->token, .number = numbers == NULL ? n + 1 :

@@ -57,8 +57,8 @@ lease_fence(const struct queue *q)
 }
 
 /* The children keep the same time in case we fall silent. */
-static void
-extend(struct queue *q, mono_t sent)
+void
+lease_extend(struct queue *q, mono_t sent)
 {
 	struct job *j;
 
@@ -129,7 +129,7 @@ renew_answered(void *priv, redisReply *r)
 		sup_saw_redis(q->sup, r->element[0]->integer, a->sent);
 		FAILPOINT(RENEW_ANSWERED);
 		if (r->element[1]->integer > 0)
-			extend(q, a->sent);
+			lease_extend(q, a->sent);
 		compare_count(q, r->element[1]->integer);
 	}
 	a->magic = 0;
@@ -224,6 +224,8 @@ reap_answered(void *priv, redisReply *r)
 			sup_redis_error(sup, "reap", q->name, r);
 		else
 			intake_lost(q, a->token, REAP_MAX, true);
+		/* nobody else takes over from us while we live */
+		q->reap_own = q->reap_own || a->of[0] != '\0';
 		goto out;
 	}
 	sup_saw_redis(sup, r->element[0]->integer, a->sent);
@@ -239,7 +241,7 @@ reap_answered(void *priv, redisReply *r)
 	}
 	sup->stat.n[STAT_LOST_TAKEN] += n;
 	if (n > 0) {
-		extend(q, a->sent);
+		lease_extend(q, a->sent);
 		admit_histories(q);
 	}
 	if (n == REAP_MAX)
@@ -266,7 +268,9 @@ lease_reap(struct queue *q, const char *of)
 	script_arg_int(s, REAP_MAX);
 	script_arg_str(s, q->key.leased_of);
 	script_arg_str(s, a->of);
-	if (script_call(q->sup->main, s, reap_answered, a) != 0)
+	if (script_call(q->sup->main, s, reap_answered, a) != 0) {
+		q->reap_own = q->reap_own || of != NULL;
 		free(a);
+	}
 	FAILPOINT_MARK(REAP_SENT);
 }

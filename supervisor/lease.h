@@ -14,6 +14,8 @@ struct sup;
  * third of lease_ttl before the lease can run out. */
 mono_t lease_fence(const struct queue *q);
 
+/* An answer to a call sent then has prolonged our leases in that queue. */
+void lease_extend(struct queue *q, mono_t sent);
 /* Renews where it is time (a fifth of lease_ttl after the last one). */
 void lease_renew(struct sup *sup);
 /* Kills the jobs of queues whose fence has passed. */

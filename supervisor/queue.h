@@ -58,7 +58,7 @@ struct queue {
 	bool promoting;
 	bool sifting;
 	mono_t sift_after;        /* look into the normal list not before */
-	mono_t reap_after;        /* take over others' leases not before */
+	bool reap_own;            /* a former run's leases may be left: ask */
 
 	/* Leases. */
 	struct job_list jobs;     /* all jobs that this worker holds of it */

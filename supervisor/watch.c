@@ -18,7 +18,6 @@
 #define LOOK_EVERY (50 * DUR_MS)      /* while jobs are held or wait */
 #define NOTE_EVERY (200 * DUR_MS)     /* running records of one job */
 #define SIFT_EVERY (100 * DUR_MS)     /* the contract's number */
-#define REAP_PART 5                   /* of lease_ttl between reaps */
 #define HUNG_AFTER (5 * DUR_S)        /* waiting jobs, idle slots, no claim */
 
 static void
@@ -51,18 +50,17 @@ watch_queue(struct queue *q, mono_t now)
 static void
 watch_slowly(struct queue *q, mono_t now)
 {
-	dur_t ttl = q->sup->conf->supervisor.lease_ttl;
-
 	if (q->next_due == MONO_NEVER)
 		q->next_due = now;
 	if (q->stuck) {
 		q->stuck = false;
 		q->waiting = true;
 	}
-	if (now >= q->reap_after) {
-		q->reap_after = mono_add(now, ttl / REAP_PART);
-		lease_reap(q, NULL);
+	if (q->reap_own && q->sup->beaten) {
+		q->reap_own = false;
+		lease_reap(q, q->sup->id);
 	}
+	lease_reap(q, NULL);
 }
 
 /* Something waits, slots are idle, and yet nothing is claimed: whatever the
