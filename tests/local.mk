@@ -34,3 +34,4 @@ include tests/lua/local.mk
 include tests/child/local.mk
 include tests/python/local.mk
 include tests/system/local.mk
+include tests/chaos/local.mk
