@@ -124,6 +124,16 @@ word_timeout(const struct job *j, struct death *d)
 	    (double)j->timeout / (double)DUR_S);
 }
 
+static void
+add_evidence(const struct job *j, struct death *d)
+{
+	size_t n = strlen(d->text);
+
+	if (j->evidence != NULL)
+		(void)snprintf(d->text + n, sizeof(d->text) - n, "; %s",
+		    j->evidence);
+}
+
 /* A slot is ended for one job; what else it ran is not to blame. */
 static bool
 is_bystander(const struct job *j, enum slot_why why, mono_t ended)
@@ -162,6 +172,7 @@ death_of_job(const struct proc *p, const struct job *j, struct death *d,
 		else
 			(void)snprintf(d->text, sizeof(d->text), "%s",
 			    cause_row(o->cause)->text);
+		add_evidence(j, d);
 		o->message = slice_of(d->text);
 		return;
 	}

@@ -14,7 +14,7 @@ struct proc;
 
 struct death {
 	bool unasked;      /* we did not ask for it */
-	char text[256];
+	char text[1024];
 };
 
 /* The wait status of the proc's last child in words. */

@@ -57,6 +57,7 @@ job_free(struct job **jp)
 	job_spec_fini(&j->spec);
 	free(j->line_sizes);
 	free(j->kept_message);
+	free(j->evidence);
 	free(j->payload_new);
 	free(j->payload);
 	j->magic = 0;
@@ -135,8 +136,10 @@ job_log(struct job *j, const char *stream, const char *line, size_t n)
 {
 	struct sup *sup = j->q->sup;
 
-	j->output_at = mono_now();
-	tail_add(&j->tail, line, n);
+	if (strcmp(stream, "evidence") != 0) {  /* ours, not the job's words */
+		j->output_at = mono_now();
+		tail_add(&j->tail, line, n);
+	}
 	sup->stat.n[STAT_LOG_LINES]++;
 	if (sup->conf->supervisor.log_max_lines == 0)
 		return;

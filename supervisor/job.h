@@ -89,6 +89,8 @@ struct job {
 	int64_t pid;                /* of the job's own process; 0: none */
 	enum ask asked;
 
+	char *evidence;             /* owns; what it was doing when it was ended */
+
 	/* An error that waits until all of the run is gone. */
 	bool kept;
 	enum cause kept_cause;

@@ -10,11 +10,13 @@
 
 #include "base/log.h"
 
+#include "supervisor/evidence.h"
 #include "supervisor/job.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
 
 #define SAMPLE_EVERY (200 * DUR_MS)
+#define STACKS_TAKE (20 * DUR_MS)  /* for a runner to write its stacks */
 
 static bool
 is_at_work(const struct proc *p)
@@ -83,6 +85,11 @@ limit_passed(struct proc *p)
 	due = is_at_work(p) ? limit_due(p, &why) : p->slot.deadline;
 	if (due > now) {
 		slot_rearm(&p->slot, due);
+		return;
+	}
+	if (is_at_work(p) && !p->asked_stacks && evidence_ask(p)) {
+		p->asked_stacks = true;
+		slot_rearm(&p->slot, mono_add(now, STACKS_TAKE));
 		return;
 	}
 	if (why == WHY_TIMEOUT)

@@ -13,6 +13,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/contain.c supervisor/contain.h \
 	supervisor/control.c supervisor/control.h \
 	supervisor/death.c supervisor/death.h \
+	supervisor/evidence.c supervisor/evidence.h \
 	supervisor/finish.c supervisor/finish.h \
 	supervisor/intake.c supervisor/intake.h \
 	supervisor/job.c supervisor/job.h \

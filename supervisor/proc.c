@@ -26,6 +26,7 @@
 #include "proto/startup.h"
 
 #include "supervisor/death.h"
+#include "supervisor/evidence.h"
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
@@ -119,6 +120,9 @@ op_terminate(struct slot *s)
 	struct buf b;
 
 	p->ended_at = mono_now();
+	if (s->why == WHY_TIMEOUT || s->why == WHY_NO_PROGRESS ||
+	    s->why == WHY_LOAD)
+		evidence_take(p);
 	set_ask(p, ask_for(s->why));
 	/* The child forwards TERM to its job; the rest of the tree gets it
 	 * from us, whether or not the child can act. */
@@ -518,6 +522,7 @@ proc_dispatch(struct proc *p, struct job_list *jobs, unsigned n)
 			fence = at;
 	}
 	p->load_since = 0;
+	p->asked_stacks = false;
 	if (p->cage.dir[CAGE_MEMORY] != NULL)
 		cage_mark(&p->cage);
 	arg.deadline = limit_due(p, &arg.why);

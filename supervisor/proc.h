@@ -63,6 +63,7 @@ struct proc {
 	struct job_list jobs;     /* linked by job.ready */
 	char models[256];         /* loaded ones, as the child last said */
 	mono_t load_since;        /* jobs load, their clocks stand; 0: no */
+	bool asked_stacks;        /* in this credit, before its end */
 	uint64_t jobs_done;       /* by this child */
 	mono_t spawned;
 };

@@ -1,4 +1,5 @@
 """A runner by the Python SDK, for tests/system/s_b_python.c."""
+import ctypes
 import os
 import time
 
@@ -17,6 +18,11 @@ def infer(job, model):
     what = job.input["do"]
     if what == "raise":
         raise ValueError("no luck in python")
+    if what == "hang":
+        job.progress(0.25, "about to hang")
+        libc = ctypes.PyDLL(None)  # keeps the interpreter's lock
+        while True:
+            libc.sleep(600)
     if what == "progress":
         job.progress(0.5, "half way")
     print("said by print", flush=True)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/check_run.h"
 #include "tests/rig/rig.h"
@@ -92,12 +93,40 @@ START_TEST(t_load_has_a_clock_of_its_own)
 }
 END_TEST
 
+/* A runner that hangs in C code: where, in Python's terms and the kernel's. */
+START_TEST(t_hung_runner_leaves_its_stacks)
+{
+	struct rig *r = start_sdk();
+	const char *log, *message;
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"h1\",\"timeout\":1,"
+	    "\"input\":{\"do\":\"hang\"}}");
+	rec = rig_wait_record(r, Q_INF, "h1", "failed");
+	message = js_str(rec, "error.message");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "timeout");
+	ck_assert_ptr_nonnull(strstr(message, "ran past its timeout of 1 s"));
+	ck_assert_ptr_nonnull(strstr(message, "wchan "));
+	ck_assert_ptr_nonnull(strstr(message, "(0.25)"));
+	log = rig_log(r, Q_INF, "h1");
+	ck_assert_ptr_nonnull(strstr(log, "sdk.py\", line"));
+	ck_assert_ptr_nonnull(strstr(log, "in infer"));
+	/* names of kernel functions are for root */
+	ck_assert(strstr(log, "nanosleep") != NULL || geteuid() != 0);
+	ck_assert_ptr_nonnull(strstr(log, "timeout after 1."));
+	rig_push(r, Q_INF, "{\"id\":\"h2\",\"input\":{\"do\":\"echo\"}}");
+	rig_wait_record(r, Q_INF, "h2", "done");
+	rig_stop(&r);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
 	const TTest *const tests[] = { t_sdk_runner_serves_jobs,
 	    t_sdk_exception_is_the_jobs_error,
-	    t_load_has_a_clock_of_its_own };
+	    t_load_has_a_clock_of_its_own,
+	    t_hung_runner_leaves_its_stacks };
 	char cmd[512];
 
 	snprintf(cmd, sizeof(cmd), "%s -c 'import msgpack' 2>/dev/null",
