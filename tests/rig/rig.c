@@ -127,7 +127,6 @@ write_config(const struct rig *r, struct rig_daemon *d)
 {
 	FILE *f;
 
-	d->port = free_port();
 	ck_assert_ptr_nonnull(f = fopen(d->file, "w"));
 	fprintf(f, "[supervisor]\nworker_id = %s\nrun_dir = %s/run\n"
 	    "state_dir = %s/state\n", d->id, d->dir, d->dir);

