@@ -4,18 +4,24 @@
 #include "supervisor/death.h"
 
 #include <sys/wait.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/obj.h"
 #include "proto/startup.h"
 
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
 #include "supervisor/limit.h"
+#include "supervisor/pool.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
+
+#define FAST_FAILURE (1 * DUR_S)  /* of a child, after it got its job */
+#define FAILURES_MAX 8
 
 /* Why we ended the slot -> what that is for its jobs. The rest (DIED) is
  * judged by the wait status. */
@@ -182,6 +188,11 @@ death_of_job(const struct proc *p, const struct job *j, struct death *d,
 			.message = slice_of(j->kept_message) };
 		return;
 	}
+	if (p->blamed) {
+		o->message = SLICE_LIT("its slot failed with several jobs in a "
+		    "row and was quarantined");
+		return;
+	}
 	if (p->dead)
 		judge_status(p, j, o);
 	if (limit_memory_hit(p)) {
@@ -189,4 +200,43 @@ death_of_job(const struct proc *p, const struct job *j, struct death *d,
 		word_memory(p, d->text, sizeof(d->text));
 	}
 	o->message = slice_of(d->text);
+}
+
+/*
+ * A child that dies soon after it got a job may have died of the job. When it
+ * happens to one slot with one job after another, while other slots of its
+ * pool do their work, it is the slot: then the last job is not charged, and
+ * the slot is quarantined as if it could not start.
+ */
+void
+death_judge_slot(struct proc *p)
+{
+	const struct job *j = TAILQ_FIRST(&p->jobs);
+	mono_t now = mono_now();
+
+	p->blamed = false;
+	if (p->slot.why != WHY_DIED || j == NULL ||
+	    now - j->started > FAST_FAILURE ||
+	    strcmp(p->failed_id, j->id) == 0)
+		return;
+	(void)snprintf(p->failed_id, sizeof(p->failed_id), "%s", j->id);
+	if (p->failures++ == 0)
+		p->failing_since = now;
+	if (p->failures < FAILURES_MAX || p->pool->done_at < p->failing_since)
+		return;
+	p->failures = 0;
+	p->blamed = true;
+	p->slot.early_deaths = p->slot.limits->early_max;
+}
+
+void
+death_tell_held(struct proc *p)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	(void)contain_count(&p->contain, 0, &b);
+	log_err("slot", "slot=%u gen=%" PRIu32 " is quarantined, not gone: %s",
+	    p->slot.index, p->slot.gen, buf_cstr(&b));
+	buf_fini(&b);
 }

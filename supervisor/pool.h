@@ -33,6 +33,7 @@ struct pool {
 				       * fill */
 	struct job_list ready;        /* admitted, waiting for a slot */
 	unsigned nready;
+	mono_t done_at;               /* a credit came back last */
 };
 
 TAILQ_HEAD(pool_list, pool);

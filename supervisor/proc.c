@@ -192,6 +192,7 @@ op_settle(struct slot *s)
 	struct job *j;
 
 	p->credit = 0;
+	death_judge_slot(p);
 	while ((j = TAILQ_FIRST(&p->jobs)) != NULL) {
 		TAILQ_REMOVE(&p->jobs, j, ready);
 		p->njobs--;
@@ -199,8 +200,10 @@ op_settle(struct slot *s)
 		death_of_job(p, j, &d, &o);
 		finish_job(j, &o);
 	}
-	if (s->state == SLOT_QUARANTINED)
+	if (s->state == SLOT_QUARANTINED) {
+		death_tell_held(p);
 		look_later(p);
+	}
 }
 
 static void
@@ -393,6 +396,8 @@ credit_back(struct proc *p)
 	}
 	p->credit = 0;
 	p->jobs_done += p->credit_jobs;
+	p->failures = 0;
+	p->pool->done_at = mono_now();
 	proc_fence(p, MONO_NEVER);
 	slot_event(&p->slot, EV_DONE, mono_now(), WHY_NONE);
 	limit_worn(p, p->credit_handler);

@@ -63,6 +63,11 @@ struct proc {
 	struct job_list jobs;     /* linked by job.ready */
 	char models[256];         /* loaded ones, as the child last said */
 	mono_t load_since;        /* jobs load, their clocks stand; 0: no */
+	unsigned failures;        /* children lost soon after they got a job,
+				   * in a row, with a new job each time */
+	char failed_id[129];      /* the job of the last one */
+	mono_t failing_since;
+	bool blamed;              /* the slot is to blame for this one */
 	bool asked_stacks;        /* in this credit, before its end */
 	uint64_t jobs_done;       /* by this child */
 	mono_t spawned;

@@ -43,6 +43,8 @@ reload_limits(struct sup *sup)
 		.backoff_min = 200 * DUR_MS,
 		.backoff_max = 30 * DUR_S,
 		.quit_grace = 2 * DUR_S,
+		.early_max = 8,
+		.retry_failing = 5 * 60 * DUR_S,
 	};
 }
 

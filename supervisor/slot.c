@@ -46,9 +46,20 @@ backoff_of(const struct slot *s)
 	return (d < s->limits->backoff_max ? d : s->limits->backoff_max);
 }
 
+/* Waits before the next start, longer each time; where that has led to
+ * nothing often enough, the slot is quarantined, and tried now and then. */
 static void
 back_off(struct slot *s, mono_t now)
 {
+	if (s->limits->early_max > 0 &&
+	    s->early_deaths >= s->limits->early_max) {
+		log_err("slot", "slot=%u is quarantined: it failed %u times "
+		    "in a row", s->index, s->early_deaths);
+		s->why = WHY_FAILING;
+		enter(s, SLOT_QUARANTINED, now,
+		    mono_add(now, s->limits->retry_failing));
+		return;
+	}
 	enter(s, SLOT_BACKOFF, now, mono_add(now, backoff_of(s)));
 }
 
@@ -228,7 +239,10 @@ hold_slot(struct slot *s, const struct slot_arg *arg)
 static void
 return_slot(struct slot *s, const struct slot_arg *arg)
 {
-	go_on(s, arg);
+	if (s->why == WHY_FAILING && s->wanted)
+		spawn_child(s, arg);    /* one try */
+	else
+		go_on(s, arg);
 }
 
 static void
@@ -241,6 +255,13 @@ close_slot(struct slot *s, const struct slot_arg *arg)
 static void
 look_again(struct slot *s, const struct slot_arg *arg)
 {
+	s->ops->release(s);
+}
+
+static void
+resume_slot(struct slot *s, const struct slot_arg *arg)
+{
+	s->early_deaths = 0;
 	s->ops->release(s);
 }
 

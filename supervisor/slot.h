@@ -70,6 +70,9 @@ struct slot_limits {
 	dur_t release_timeout;
 	dur_t backoff_min, backoff_max;  /* between early deaths */
 	dur_t quit_grace;                /* QUIT to KILL */
+	unsigned early_max;              /* early deaths in a row that
+					  * quarantine the slot; 0: none do */
+	dur_t retry_failing;             /* it is tried again after this */
 };
 
 struct slot {

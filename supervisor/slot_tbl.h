@@ -15,7 +15,7 @@
 	X(KILLED, "killed", "KILL sent to the whole tree; waits for the child's end") \
 	X(RELEASING, "releasing", "the child is gone; waits until all it started is gone too") \
 	X(BACKOFF, "backoff", "died too early; waits before the next start") \
-	X(QUARANTINED, "quarantined", "something of the last child can't be ended; see why")
+	X(QUARANTINED, "quarantined", "something of the last child can't be ended, or it keeps failing; see why")
 
 #define SLOT_EVENTS(X) \
 	X(START, "wanted: start a child") \
@@ -46,7 +46,8 @@
 	X(DRAIN, "replaced") \
 	X(HELD, "something of the last child is left") \
 	X(RETIRED, "worn out") \
-	X(MEMORY, "memory limit")
+	X(MEMORY, "memory limit") \
+	X(FAILING, "keeps failing")
 
 #define SLOT_ACTIONS(X) \
 	X(IGNORE, ignore, "nothing to do") \
@@ -66,9 +67,10 @@
 	X(LOSE, lose_child, "KILL the rest of the tree -> RELEASING") \
 	X(SETTLE, settle_jobs, "settle the jobs -> STARTING, BACKOFF or DOWN") \
 	X(QUARANTINE, hold_slot, "settle the jobs, keep looking -> QUARANTINED") \
-	X(RETURN, return_slot, "-> STARTING or DOWN") \
+	X(RETURN, return_slot, "-> STARTING, BACKOFF or DOWN") \
 	X(CLOSE, close_slot, "-> DOWN if not wanted any more") \
-	X(LOOK, look_again, "look again whether it is released")
+	X(LOOK, look_again, "look again whether it is released") \
+	X(RESUME, resume_slot, "forget its failures, look again")
 
 #define SLOT_CELLS(X) \
 	X(DOWN, START, SPAWN) \
@@ -143,7 +145,7 @@
 	X(BACKOFF, START, SPAWN) \
 	\
 	X(QUARANTINED, RELEASED, RETURN) \
-	X(QUARANTINED, START, LOOK) \
+	X(QUARANTINED, START, RESUME) \
 	X(QUARANTINED, DEADLINE, LOOK) \
 	X(QUARANTINED, DRAIN, CLOSE) \
 	X(QUARANTINED, STOP, CLOSE) \

@@ -88,7 +88,7 @@ put_why(struct jsonw *w, const struct proc *p)
 	}
 	buf_init(&text, 4096);
 	(void)buf_puts(&text, slot_why_text(p->slot.why));
-	if (p->slot.state == SLOT_QUARANTINED) {
+	if (p->slot.why == WHY_HELD) {
 		(void)buf_puts(&text, ": ");
 		(void)contain_count(&c, 0, &text);
 	} else if (p->last_words[0] != '\0')

@@ -194,6 +194,37 @@ START_TEST(t_early_deaths_wait_longer_each_time_up_to_the_cap)
 }
 END_TEST
 
+/* Tried now and then; an operator's START forgives at once. */
+START_TEST(t_a_slot_that_keeps_failing_is_quarantined)
+{
+	struct slot_limits few = limits;
+
+	few.early_max = 2;
+	few.retry_failing = 100;
+	slot.limits = &few;
+	post(EV_START, WHY_NONE);
+	post(EV_EXIT, WHY_NONE);
+	post(EV_RELEASED, WHY_NONE);
+	IS(BACKOFF);
+	post(EV_DEADLINE, WHY_NONE);
+	post(EV_EXIT, WHY_NONE);
+	post(EV_RELEASED, WHY_NONE);
+	IS(QUARANTINED);
+	ck_assert_int_eq(slot.why, WHY_FAILING);
+	ck_assert_int_eq(seen.armed, now + 100);
+	post(EV_DEADLINE, WHY_NONE);
+	post(EV_RELEASED, WHY_NONE);
+	IS(STARTING);
+	post(EV_EXIT, WHY_NONE);
+	post(EV_RELEASED, WHY_NONE);
+	IS(QUARANTINED);
+	post(EV_START, WHY_NONE);
+	ck_assert_uint_eq(slot.early_deaths, 0);
+	post(EV_RELEASED, WHY_NONE);
+	IS(STARTING);
+}
+END_TEST
+
 START_TEST(t_a_spawn_that_fails_backs_off)
 {
 	seen.spawn_answer = -1;
@@ -332,6 +363,7 @@ main(void)
 	tcase_add_test(tc, t_without_grace_the_kill_comes_at_once);
 	tcase_add_test(tc, t_what_is_not_released_is_quarantined_and_comes_back);
 	tcase_add_test(tc, t_early_deaths_wait_longer_each_time_up_to_the_cap);
+	tcase_add_test(tc, t_a_slot_that_keeps_failing_is_quarantined);
 	tcase_add_test(tc, t_a_spawn_that_fails_backs_off);
 	tcase_add_test(tc, t_a_late_start_is_killed);
 	tcase_add_test(tc, t_a_drain_lets_the_job_end_and_replaces_the_child);
