@@ -66,6 +66,12 @@ check_PROGRAMS += tests/system/s_d_death
 tests_system_s_d_death_CPPFLAGS = $(rig_cppflags)
 tests_system_s_d_death_LDADD = $(rig_ldadd)
 
+check_PROGRAMS += tests/children/bad
+tests_children_bad_CPPFLAGS = $(AM_CPPFLAGS)
+check_PROGRAMS += tests/system/s_e_children
+tests_system_s_e_children_CPPFLAGS = $(rig_cppflags)
+tests_system_s_e_children_LDADD = $(rig_ldadd)
+
 check_PROGRAMS += tests/system/s_e_limits
 tests_system_s_e_limits_CPPFLAGS = $(rig_cppflags)
 tests_system_s_e_limits_LDADD = $(rig_ldadd)
@@ -104,11 +110,13 @@ TESTS += tests/system/s_0_rig tests/system/s_a_start \
 	tests/system/s_b_job tests/system/s_b_python \
 	tests/system/s_b_runner tests/system/s_c_many \
 	tests/system/s_c_sched tests/system/s_d_death \
-	tests/system/s_e_limits tests/system/s_e_timeout tests/system/s_f_reload \
+	tests/system/s_e_children tests/system/s_e_limits \
+	tests/system/s_e_timeout tests/system/s_f_reload \
 	tests/system/s_h_redis tests/system/s_i_control \
 	tests/system/s_j_stop tests/system/s_k_fleet tests/system/s_k_http
 
 # The long way: 20,000 jobs where make check runs 2,000.
 .PHONY: check-slow
 check-slow:
-	RIG_JOBS=20000 $(MAKE) check TESTS='tests/system/s_c_many'
+	RIG_JOBS=20000 RIG_REPEAT=1000 $(MAKE) check \
+	    TESTS='tests/system/s_c_many tests/system/s_e_children'

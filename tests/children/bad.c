@@ -1,0 +1,138 @@
+/*
+ * A command that misbehaves as its argument says. Whatever it does, the
+ * supervisor must get rid of it, of all that it started, and go on.
+ */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void
+wait_for_ever(void)
+{
+	for (;;)
+		(void)pause();
+}
+
+/* All that can be blocked, and what can't is ignored where it can be. */
+static void
+block_all(void)
+{
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	wait_for_ever();
+}
+
+static void
+ignore_term(void)
+{
+	(void)signal(SIGTERM, SIG_IGN);
+	wait_for_ever();
+}
+
+/* A daemon in the old style: its parent gone, in a session of its own. */
+static void
+daemonize(void)
+{
+	if (fork() != 0)
+		return;
+	(void)setsid();
+	if (fork() != 0)
+		_exit(0);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	wait_for_ever();
+}
+
+static void
+daemonize_and_wait(void)
+{
+	daemonize();
+	wait_for_ever();
+}
+
+/* Never there when one looks: each one starts the next and leaves. */
+static void
+run_away(void)
+{
+	(void)signal(SIGTERM, SIG_IGN);
+	if (fork() != 0)
+		wait_for_ever();
+	for (;;) {
+		(void)setsid();
+		(void)usleep(200);
+		if (fork() > 0)
+			_exit(0);
+	}
+}
+
+static void
+breed(void)
+{
+	int i;
+
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_IGN);
+	for (i = 0; i < 6; i++)
+		(void)fork();
+	wait_for_ever();
+}
+
+static void
+stop_itself(void)
+{
+	(void)raise(SIGSTOP);
+	wait_for_ever();
+}
+
+static void
+flood(void)
+{
+	static char line[8192];
+	long long left = 1LL << 30;
+
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	while (left > 0 && write(1, line, sizeof(line)) > 0)
+		left -= (long long)sizeof(line);
+}
+
+static void
+say_nothing(void)
+{
+}
+
+static const struct {
+	const char *name;
+	void (*func)(void);
+} modes[] = {
+	{ "block", block_all },
+	{ "ignore", ignore_term },
+	{ "daemon", daemonize_and_wait },
+	{ "leave", daemonize },
+	{ "runaway", run_away },
+	{ "breed", breed },
+	{ "stop", stop_itself },
+	{ "flood", flood },
+	{ "nothing", say_nothing },
+};
+
+int
+main(int argc, char **argv)
+{
+	size_t i;
+
+	for (i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(modes[i].name, argv[1]) == 0) {
+			modes[i].func();
+			return (0);
+		}
+	fprintf(stderr, "bad: no such way to misbehave\n");
+	return (64);
+}

@@ -1,0 +1,285 @@
+/*
+ * Children that misbehave (tests/children/bad.c): each job ends with the right
+ * cause, nothing of it is alive a second after kill_grace or the slot says
+ * what holds it, the next job runs, and the supervisor is as it was before.
+ * RIG_REPEAT says how often the cheap ones are repeated (20; 1,000 in
+ * check-slow).
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/rig/rig.h"
+
+#define GRACE 0.2
+#define ECHO(id) "{\"id\":\"" id "\",\"type\":\"selftest\"," \
+	"\"input\":{\"op\":\"echo\",\"value\":1}}"
+#define BAD(name) "[handler " name "]\nkind = command\n" \
+	"command = @BIN@/bad " name "\n"
+#define INI "kill_grace = 200ms\nretry_backoff = 10ms\n" \
+	"release_timeout = 500ms\n[pool p]\nslots = 1\n[handler selftest]\n" \
+	BAD("block") BAD("ignore") BAD("daemon") BAD("leave") BAD("runaway") \
+	BAD("breed") BAD("stop") BAD("flood") BAD("nothing")
+
+/* Only the daemon and its child are left. */
+static bool
+alone(struct rig *r)
+{
+	return (rig_processes(r, NULL, 0) == 2);
+}
+
+static int
+open_fds(pid_t pid)
+{
+	char path[64];
+	DIR *d;
+	int n = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	ck_assert_ptr_nonnull(d = opendir(path));
+	while (readdir(d) != NULL)
+		n++;
+	(void)closedir(d);
+	return (n);
+}
+
+static long
+resident_kb(struct rig *r, pid_t pid)
+{
+	const char *text = rig_slurp(r, rig_fmt(r, "/proc/%d/status",
+	    (int)pid));
+	const char *at = text == NULL ? NULL : strstr(text, "VmRSS:");
+
+	ck_assert_ptr_nonnull(at);
+	return (strtol(at + 6, NULL, 10));
+}
+
+static void
+push_bad(struct rig *r, const char *how, int i)
+{
+	rig_pushf(r, Q_INF, "{\"id\":\"%s-%d\",\"handler\":\"%s\","
+	    "\"timeout\":0.1,\"max_attempts\":1}", how, i, how);
+}
+
+/* One that is to be ended: by its timeout, tree and all. */
+static void
+is_ended(struct rig *r, const char *how, int i)
+{
+	const char *id = rig_fmt(r, "%s-%d", how, i);
+	double from = rig_now();
+	json_t *rec;
+
+	push_bad(r, how, i);
+	rec = rig_wait_record(r, Q_INF, id, "failed");
+	ck_assert_msg(strcmp(js_str(rec, "error.cause"), "timeout") == 0,
+	    "%s: %s", id, js_str(rec, "error.cause"));
+	/* the record is written when nothing is left */
+	rig_until(r, alone(r));
+	if (rig_fast())
+		ck_assert_msg(rig_now() - from < 0.1 + GRACE + 1.0,
+		    "%s took %.3f s", id, rig_now() - from);
+}
+
+static void
+next_runs(struct rig *r, int i)
+{
+	rig_pushf(r, Q_INF, ECHO("next-%d"), i);
+	rig_wait_record(r, Q_INF, rig_fmt(r, "next-%d", i), "done");
+}
+
+START_TEST(t_each_is_ended_and_the_next_job_runs)
+{
+	static const char *const hows[] = { "ignore", "block", "daemon",
+	    "runaway", "breed", "stop" };
+	struct rig *r = rig_start(INI);
+	int i;
+
+	for (i = 0; i < (int)(sizeof(hows) / sizeof(hows[0])); i++) {
+		is_ended(r, hows[i], i);
+		next_runs(r, i);
+	}
+	rig_stop(&r);
+}
+END_TEST
+
+/* It ends well and leaves a process behind that holds its output open. */
+START_TEST(t_what_a_job_leaves_is_ended_with_it)
+{
+	struct rig *r = rig_start(INI);
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		push_bad(r, "leave", i);
+		rig_wait_record(r, Q_INF, rig_fmt(r, "leave-%d", i), "done");
+		rig_until(r, alone(r));
+		push_bad(r, "nothing", i);
+		ck_assert_ptr_null(js(rig_wait_record(r, Q_INF,
+		    rig_fmt(r, "nothing-%d", i), "done"), "result"));
+	}
+	rig_stop(&r);
+}
+END_TEST
+
+/* A gigabyte of output costs neither the loop nor memory. */
+START_TEST(t_flood_of_output_is_borne)
+{
+	struct rig *r = rig_start(INI);
+	pid_t pid = rig_daemon_pid(r, 0);
+	long before = resident_kb(r, pid);
+
+	rig_push(r, Q_INF, "{\"id\":\"f1\",\"handler\":\"flood\","
+	    "\"max_attempts\":1,\"timeout\":2}");
+	rig_until(r, rig_record(r, Q_INF, "f1") != NULL);
+	ck_assert_int_eq(rig_http(r, 0, "/healthz", NULL), 200);
+	rig_until(r, js(rig_record(r, Q_INF, "f1"), "finished_at") != NULL &&
+	    js_int(rig_record(r, Q_INF, "f1"), "finished_at") > 0);
+	ck_assert_int_le(rig_int(r, "XLEN {" Q_INF "}:log:f1"), 1000);
+	next_runs(r, 1);
+	ck_assert_int_le(resident_kb(r, pid) - before, 32 << 10);
+	rig_stop(&r);
+}
+END_TEST
+
+/* Over and over: no descriptor and no memory stays with the supervisor. */
+START_TEST(t_supervisor_is_as_before)
+{
+	const char *often = getenv("RIG_REPEAT");
+	int n = often != NULL ? atoi(often) : 20, i, fds;
+	struct rig *r = rig_start(INI);
+	pid_t pid = rig_daemon_pid(r, 0);
+	long before;
+
+	for (i = 0; i < 3; i++)
+		is_ended(r, "daemon", i);
+	rig_until(r, strcmp(rig_slot_str(r, 0, 0, "state"), "idle") == 0);
+	fds = open_fds(pid);
+	before = resident_kb(r, pid);
+	for (; i < n + 3; i++) {
+		push_bad(r, i % 2 == 0 ? "leave" : "nothing", i);
+		rig_wait_record(r, Q_INF, rig_fmt(r, "%s-%d", i % 2 == 0 ?
+		    "leave" : "nothing", i), "done");
+		is_ended(r, i % 3 == 0 ? "daemon" : i % 3 == 1 ? "block" :
+		    "stop", i);
+	}
+	rig_until(r, strcmp(rig_slot_str(r, 0, 0, "state"), "idle") == 0);
+	rig_until(r, open_fds(pid) <= fds);
+	ck_assert_int_le(resident_kb(r, pid) - before, 4 << 10);
+	rig_stop(&r);
+}
+END_TEST
+
+static void
+put_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	ck_assert_msg(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0,
+	    "could not write %s", path);
+}
+
+/* Freezes a process as a device that does not answer does: no signal ends it,
+ * KILL included. "" where this host has no v1 freezer. */
+static const char *
+freeze(struct rig *r, pid_t pid)
+{
+	static char dir[64];
+
+	(void)snprintf(dir, sizeof(dir), "/sys/fs/cgroup/freezer/ganger-test-%d",
+	    (int)getpid());
+	if (access("/sys/fs/cgroup/freezer/cgroup.procs", W_OK) != 0 ||
+	    system(rig_fmt(r, "mkdir %s", dir)) != 0)
+		return ("");
+	put_text(rig_fmt(r, "%s/cgroup.procs", dir), rig_fmt(r, "%d",
+	    (int)pid));
+	put_text(rig_fmt(r, "%s/freezer.state", dir), "FROZEN");
+	return (dir);
+}
+
+static void
+thaw(struct rig *r, const char *dir)
+{
+	put_text(rig_fmt(r, "%s/freezer.state", dir), "THAWED");
+	rig_until(r, system(rig_fmt(r, "rmdir %s 2>/dev/null", dir)) == 0);
+}
+
+/*
+ * What even KILL can't end: its slot is quarantined and says what holds it,
+ * the job has its end, the other slot works, and the slot comes back by
+ * itself when the hold ends.
+ */
+START_TEST(t_unkillable_process_quarantines_its_slot)
+{
+	struct rig *r = rig_start("kill_grace = 100ms\nrelease_timeout = 300ms\n"
+	    "[pool p]\nslots = 2\n[handler selftest]\n"
+	    "[handler wait]\nkind = command\ncommand = @SRC@/wait.sh\n"
+	    "env.DUMP = @DIR@\n");
+	const char *dir, *why;
+	json_t *rec;
+	pid_t pid;
+	int slot;
+
+	rig_push(r, Q_INF, "{\"id\":\"u1\",\"handler\":\"wait\","
+	    "\"timeout\":1}");
+	rig_until(r, rig_exists(r, "pid"));
+	pid = atoi(rig_slurp(r, rig_fmt(r, "%s/pid", rig_dir(r))));
+	dir = freeze(r, pid);
+	if (*dir == '\0') {
+		rig_stop(&r);
+		return;
+	}
+	rec = rig_wait_record(r, Q_INF, "u1", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "timeout");
+	slot = (int)js_int(rec, "slot");
+	ck_assert_str_eq(rig_slot_str(r, 0, slot, "state"), "quarantined");
+	why = rig_slot_str(r, 0, slot, "why");
+	ck_assert_msg(strstr(why, rig_fmt(r, "pid %d (wait.sh)",
+	    (int)pid)) != NULL, "why: %s", why);
+	rig_push(r, Q_INF, ECHO("other"));
+	rec = rig_wait_record(r, Q_INF, "other", "done");
+	ck_assert_int_ne(js_int(rec, "slot"), slot);
+	ck_assert_int_eq(rig_http(r, 0, "/readyz", NULL), 200);
+	thaw(r, dir);
+	rig_until(r, strcmp(rig_slot_str(r, 0, slot, "state"), "idle") == 0);
+	rig_stop(&r);
+}
+END_TEST
+
+/*
+ * A slot that loses its child with every job it gets, while the other one
+ * works, takes no more of them; resume gives it another chance.
+ */
+START_TEST(t_sick_slot_is_quarantined_uncharged)
+{
+	struct rig *r = rig_start("max_worker_lost = 100\n[pool p]\nslots = 2\n"
+	    "[handler selftest]\n[handler sick]\nkind = command\n"
+	    "command = sh -c '[ $GANGER_SLOT = 0 ] || kill -9 $PPID'\n");
+	json_t *rec;
+	int i;
+
+	for (i = 0; i < 40; i++)
+		rig_pushf(r, Q_INF, "{\"id\":\"q%d\",\"handler\":\"sick\"}", i);
+	for (i = 0; i < 40; i++) {
+		rec = rig_wait_record(r, Q_INF, rig_fmt(r, "q%d", i), "done");
+		ck_assert_int_eq(js_int(rec, "attempt"), 1);
+		ck_assert_int_eq(js_int(rec, "slot"), 0);
+	}
+	if (strcmp(rig_slot_str(r, 0, 1, "state"), "quarantined") == 0) {
+		ck_assert_str_eq(rig_slot_str(r, 0, 1, "why"), "keeps failing");
+		rig_int(r, "PUBLISH ai:control %s", "{\"op\":\"resume\"}");
+	}
+	rig_until(r, strcmp(rig_slot_str(r, 0, 1, "state"), "idle") == 0);
+	rig_stop(&r);
+}
+END_TEST
+
+RIG_MAIN("s_e_children",
+    t_each_is_ended_and_the_next_job_runs,
+    t_what_a_job_leaves_is_ended_with_it,
+    t_flood_of_output_is_borne,
+    t_supervisor_is_as_before,
+    t_unkillable_process_quarantines_its_slot,
+    t_sick_slot_is_quarantined_uncharged)
