@@ -38,9 +38,11 @@ struct watch {
 struct kind {
 	/* Once at start-up. 0, or a CHILD_EXIT_ code with *why written. */
 	int (*open)(struct child *, struct child_handler *, struct buf *why);
-	/* Begins the next step at credit->jobs[child->from]: sets child->count
-	 * to the jobs it takes (at least 1), and child->ended when it is over
-	 * already. */
+	/* How many jobs from credit->jobs[child->from] the next step takes, at
+	 * least 1. NULL: one. */
+	unsigned (*count)(struct child *, struct child_handler *);
+	/* Begins the next step, child->count jobs at child->from; sets
+	 * child->ended when it is over already. */
 	void (*begin)(struct child *, struct child_handler *);
 	/* After the step's processes are gone: settles all of its jobs. */
 	void (*finish)(struct child *, struct child_handler *);
@@ -73,7 +75,7 @@ struct child {
 	unsigned magic;
 	enum child_phase phase;
 	struct start *start;            /* owns */
-	const struct page_slot *words;  /* of this slot, on the shared page */
+	struct page_slot *words;        /* of this slot, on the shared page */
 	char **env;                     /* at start; owns the array */
 	char *cpus;                     /* real affinity; owns */
 	struct link *link;              /* owns */
@@ -86,6 +88,7 @@ struct child {
 	unsigned nwatches;
 
 	struct credit *credit;          /* owns while not IDLE, else NULL */
+	struct credit *next;            /* owns; the credit that waits, or NULL */
 	struct child_handler *handler;  /* of the credit */
 	unsigned from, count;           /* the step: jobs[from, +count) */
 	bool ended;                     /* the step's work is over */

@@ -206,7 +206,6 @@ begin_command(struct child *c, struct child_handler *h)
 	struct cjob *j = &c->credit->jobs[c->from];
 	struct buf why;
 
-	c->count = 1;
 	if (j->settled || !prepare_model(c, j) || !prepare_dirs(c, h, j)) {
 		c->ended = true;
 		return;

@@ -54,23 +54,35 @@ refuse(struct child *c, const char *what, int r)
 	return (CHILD_EXIT_PROTOCOL);
 }
 
+/* The credit that waits, if any, is the one at work. */
+static void
+next_credit(struct child *c)
+{
+
+	c->credit = c->next;
+	c->next = NULL;
+	c->from = 0;
+	c->count = 0;
+	if (c->credit != NULL)
+		c->handler = &c->handlers[c->credit->handler];
+}
+
 static int
 take_do(struct child *c, struct frame_reader *r, struct link_frame **frame)
 {
 	struct credit *cr;
 	int rc;
 
-	if (c->credit != NULL)
-		return (refuse(c, "a second credit", -ERR_REFUSED));
+	if (c->next != NULL)
+		return (refuse(c, "a third credit", -ERR_REFUSED));
 	rc = credit_read(r, frame, c->start->max_result_size, &cr);
 	if (rc != 0)
 		return (refuse(c, "a credit", rc));
-	c->credit = cr;
+	c->next = cr;
 	if (cr->handler >= c->start->nhandlers)
 		return (refuse(c, "a credit's handler", -ERR_RANGE));
-	c->handler = &c->handlers[cr->handler];
-	c->from = 0;
-	c->count = 0;
+	if (c->credit == NULL)
+		next_credit(c);
 	watchdog_busy(c->watchdog);
 	FAILPOINT(CHILD_DO);
 	return (0);
@@ -162,14 +174,40 @@ take_frames(struct child *c, bool *more)
 }
 
 static void
-begin_step(struct child *c)
+end_credit(struct child *c)
 {
 
+	/* first: from the result on the fence is none of this credit's */
+	if (c->next == NULL)
+		watchdog_idle(c->watchdog);
+	report_results(c, true, true);
+	FAILPOINT(CHILD_SENT);
+	credit_free(&c->credit);
+	c->phase = PHASE_IDLE;
+	next_credit(c);
+	if (c->tree.known != NULL)
+		c->look_at = mono_now() + LATE;
+}
+
+/* Begins the next step, or ends the credit: the supervisor may have taken
+ * back all jobs that had not begun. */
+static void
+begin_step(struct child *c)
+{
+	const struct kind *k = c->handler->kind;
+
+	c->count = k->count != NULL ? k->count(c, c->handler) : 1;
+	ASSERT(c->count > 0 && c->from + c->count <= c->credit->njobs);
+	if (!page_take(c->words, (uint32_t)c->credit->number, c->from,
+	    c->count)) {
+		c->count = 0;
+		end_credit(c);
+		return;
+	}
 	c->phase = PHASE_RUNNING;
 	c->ended = false;
 	c->ended_at = 0;
-	c->handler->kind->begin(c, c->handler);
-	ASSERT(c->count > 0 && c->from + c->count <= c->credit->njobs);
+	k->begin(c, c->handler);
 }
 
 static void
@@ -180,20 +218,6 @@ finish_step(struct child *c)
 	c->handler->kind->finish(c, c->handler);
 	for (i = c->from; i < c->from + c->count; i++)
 		ASSERT(c->credit->jobs[i].settled);
-}
-
-static void
-end_credit(struct child *c)
-{
-
-	/* first: from the result on the fence is none of this credit's */
-	watchdog_idle(c->watchdog);
-	report_results(c, true, true);
-	FAILPOINT(CHILD_SENT);
-	credit_free(&c->credit);
-	c->phase = PHASE_IDLE;
-	if (c->tree.known != NULL)
-		c->look_at = mono_now() + LATE;
 }
 
 /* True: the step is over and nothing of it is left. */
@@ -218,7 +242,8 @@ clean_step(struct child *c)
 	return (false);
 }
 
-/* Command jobs are long: theirs goes out before the next one starts. */
+/* What is known goes out before the next step begins: nobody can say how long
+ * that will take. */
 static void
 next_step(struct child *c)
 {
@@ -226,7 +251,7 @@ next_step(struct child *c)
 	c->from += c->count;
 	c->count = 0;
 	if (c->from < c->credit->njobs) {
-		report_results(c, false, c->handler->kind != &kind_plugin);
+		report_results(c, false, true);
 		begin_step(c);
 	} else {
 		end_credit(c);
@@ -260,6 +285,8 @@ advance(struct child *c)
 	while (c->credit != NULL) {
 		if (c->phase == PHASE_IDLE)
 			begin_step(c);
+		if (c->phase == PHASE_IDLE)
+			continue;       /* all of it was taken back */
 		if (c->phase == PHASE_RUNNING) {
 			if (!c->ended)
 				return;

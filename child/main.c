@@ -103,12 +103,12 @@ fail_start(struct child *c, struct buf *why, int code)
 static int
 take_place(struct child *c, struct buf *why)
 {
-	const struct page *page;
+	struct page *page;
 
 	if (start_audit(why) != 0 || start_receive(&c->start, why) != 0 ||
-	    start_map_page(c->start->slot, &page, why) != 0)
+	    start_map_page(0, &page, why) != 0)
 		return (fail_start(c, why, CHILD_EXIT_STARTUP));
-	c->words = &page->slot[c->start->slot];
+	c->words = &page->slot[0];
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
 		buf_puts(why, "could not become a subreaper");
 		return (fail_start(c, why, CHILD_EXIT_STARTUP));

@@ -176,7 +176,7 @@ takes_batches(const struct plugin *p, const struct child_handler *h)
 
 /* How many jobs from `from` on go into one call. */
 static unsigned
-count_jobs(const struct child *c, const struct child_handler *h)
+count_jobs(struct child *c, struct child_handler *h)
 {
 	const struct plugin *p = h->state;
 	const struct credit *cr = c->credit;
@@ -363,7 +363,6 @@ begin_plugin(struct child *c, struct child_handler *h)
 
 	OBJ_CHECK(p, PLUGIN_MAGIC);
 	c->ended = true;
-	c->count = count_jobs(c, h);
 	call = xmalloc(sizeof(*call));
 	call->plugin = p;
 	call->model = NULL;
@@ -416,6 +415,7 @@ plugin_unload(void *owner, void *model)
 
 const struct kind kind_plugin = {
 	.open = open_plugin,
+	.count = count_jobs,
 	.begin = begin_plugin,
 	.finish = finish_plugin,
 	.close = close_plugin,

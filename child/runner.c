@@ -315,10 +315,11 @@ try_start(struct runner *r)
 
 /* The jobs whose text fits in one message; one at least. */
 static unsigned
-count_jobs(const struct credit *cr, unsigned from)
+count_jobs(struct child *c, struct child_handler *h)
 {
+	const struct credit *cr = c->credit;
+	unsigned from = c->from, n = 1;
 	size_t bytes = cr->jobs[from].text.n;
-	unsigned n = 1;
 
 	while (from + n < cr->njobs &&
 	    bytes + cr->jobs[from + n].text.n <= CREDIT_BYTES)
@@ -334,7 +335,6 @@ begin_runner(struct child *c, struct child_handler *h)
 	struct cjob *j;
 
 	OBJ_CHECK(r, RUNNER_MAGIC);
-	c->count = count_jobs(c->credit, c->from);
 	for (i = c->from; i < c->from + c->count; i++) {
 		j = &c->credit->jobs[i];
 		if (!j->settled && prepare_model(c, j) &&
@@ -445,6 +445,7 @@ runner_put_models(const struct child *c, struct buf *b)
 }
 
 const struct kind kind_runner = {
+	.count = count_jobs,
 	.open = open_runner,
 	.begin = begin_runner,
 	.finish = finish_runner,

@@ -104,9 +104,9 @@ page_size(unsigned slots)
 }
 
 int
-start_map_page(unsigned slot, const struct page **pagep, struct buf *why)
+start_map_page(unsigned slot, struct page **pagep, struct buf *why)
 {
-	const struct page *page;
+	struct page *page;
 	struct stat st;
 
 	if (fstat(PAGE_FD, &st) != 0 || slot >= PAGE_SLOTS_MAX ||
@@ -114,8 +114,8 @@ start_map_page(unsigned slot, const struct page **pagep, struct buf *why)
 		buf_printf(why, "the shared page has no slot %u", slot);
 		return (-ERR_RANGE);
 	}
-	page = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, PAGE_FD,
-	    0);
+	page = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, PAGE_FD, 0);
 	if (page == MAP_FAILED) {
 		buf_printf(why, "could not map the shared page: %s",
 		    strerror(errno));

@@ -15,6 +15,6 @@ int start_receive(struct start **sp, struct buf *why);
 int start_audit(struct buf *why);
 
 /* Maps the page; slot must be on it. 0, or a negative code and why. */
-int start_map_page(unsigned slot, const struct page **pagep, struct buf *why);
+int start_map_page(unsigned slot, struct page **pagep, struct buf *why);
 
 #endif

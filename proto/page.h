@@ -1,14 +1,17 @@
 /*
- * The page that the supervisor shares with its children (a memfd, mapped by
- * both). It carries what a child must see even while its handler holds the
- * main thread and its supervisor is silent: when the lease ends, and whether
- * its job was asked to stop. One writer (the supervisor), plain atomics, no
- * locks, no messages.
+ * The page that the supervisor shares with a child (a memfd per slot, mapped
+ * by both). Down it carries what a child must see even while its handler holds
+ * the main thread and its supervisor is silent: when the lease ends, and
+ * whether its job was asked to stop. Up it carries which jobs of a credit were
+ * begun, so that the supervisor can take back those that were not, at once and
+ * without asking, and knows which job is to blame for a child's end. Plain
+ * atomics, no locks, no messages.
  */
 #ifndef PROTO_PAGE_H
 #define PROTO_PAGE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PAGE_MAGIC 0x67706731u
@@ -31,7 +34,16 @@ struct page_slot {
 				    * dead; INT64_MAX: none */
 	_Atomic uint32_t ask;      /* enum ask of the running job */
 	_Atomic uint32_t gen;      /* generation these words are for */
-	char pad[48];              /* one cache line per slot */
+	/*
+	 * The cursor of each credit that is out, at most two, by the parity
+	 * of its number: credit << 32 | from << 16 | recalled << 15 | begun.
+	 * The child moves `begun` forward before it runs jobs [from, begun);
+	 * the supervisor sets `recalled`, and then it moves no more. Both by
+	 * compare and swap, so each job is begun or recalled, never both.
+	 */
+	_Atomic uint64_t cursor[2];
+	_Atomic int64_t begun_at;  /* mono ns of the last step's beginning */
+	char pad[24];              /* one cache line per slot */
 };
 
 struct page {
@@ -40,6 +52,19 @@ struct page {
 	char pad[56];
 	struct page_slot slot[];
 };
+
+/* Supervisor, before it sends a credit: none of its jobs has begun. */
+void page_offer(struct page_slot *w, uint32_t credit);
+/* Child, before it runs jobs [from, from + n): false if they were recalled. */
+bool page_take(struct page_slot *w, uint32_t credit, unsigned from,
+    unsigned n);
+/* How many jobs of the credit were begun; *fromp (may be NULL) gets where
+ * the last step began. */
+unsigned page_begun(const struct page_slot *w, uint32_t credit,
+    unsigned *fromp);
+/* Supervisor: from now on no further job of the credit begins. As
+ * page_begun. */
+unsigned page_recall(struct page_slot *w, uint32_t credit);
 
 const char *ask_name(enum ask a);
 

@@ -300,7 +300,7 @@ START_TEST(t_the_fence_ends_the_job)
 	struct fake f;
 
 	start_shell(&f, "setsid sleep 600 & sleep 600");
-	atomic_store(&f.page->slot[FAKE_SLOT].fence_at,
+	atomic_store(&f.page->slot[0].fence_at,
 	    mono_now() + 100 * DUR_MS);
 	fake_send_do(&f, 0, &job, 1);
 	ck_assert_int_eq(fake_wait_exit(&f), CHILD_EXIT_FENCED);

@@ -242,7 +242,7 @@ START_TEST(t_a_sleep_ends_when_it_is_asked_to)
 	fake_send_ask(&f, asks[_i].ask);
 	fake_until(&f, fake_is_done, "a stopped sleep");
 	ck_assert_int_eq(f.results[0].cause, asks[_i].cause);
-	atomic_store(&f.page->slot[FAKE_SLOT].ask, ASK_NONE);
+	atomic_store(&f.page->slot[0].ask, ASK_NONE);
 	fake_stop(&f);
 }
 END_TEST
@@ -257,7 +257,7 @@ START_TEST(t_a_fence_in_the_past_kills_at_once)
 
 	start_selftest(&f);
 	start = mono_now();
-	atomic_store(&f.page->slot[FAKE_SLOT].fence_at, start - DUR_S);
+	atomic_store(&f.page->slot[0].fence_at, start - DUR_S);
 	fake_send_do(&f, 0, &job, 1);
 	ck_assert_int_eq(fake_wait_exit(&f), CHILD_EXIT_FENCED);
 	ck_assert_int_lt(mono_now() - start, 100 * DUR_MS);
@@ -281,7 +281,7 @@ START_TEST(t_a_full_log_does_not_hold_the_fence_up)
 		;
 	close(fd);
 	start = mono_now();
-	atomic_store(&f.page->slot[FAKE_SLOT].fence_at, start);
+	atomic_store(&f.page->slot[0].fence_at, start);
 	f.deaf = true;
 	fake_send_do(&f, 0, &job, 1);
 	ck_assert_int_eq(fake_wait_exit(&f), CHILD_EXIT_FENCED);
@@ -299,7 +299,7 @@ START_TEST(t_a_renewed_fence_is_obeyed)
 	mono_t start;
 
 	start_selftest(&f);
-	fence = &f.page->slot[FAKE_SLOT].fence_at;
+	fence = &f.page->slot[0].fence_at;
 	start = mono_now();
 	atomic_store(fence, start + 200 * DUR_MS);
 	fake_send_do(&f, 0, &job, 1);
@@ -317,10 +317,10 @@ START_TEST(t_an_idle_child_ignores_the_fence)
 	struct fake f;
 
 	start_selftest(&f);
-	atomic_store(&f.page->slot[FAKE_SLOT].fence_at,
+	atomic_store(&f.page->slot[0].fence_at,
 	    mono_now() + 2000 * DUR_MS);
 	fake_one(&f, 0, "{\"input\":{\"op\":\"echo\",\"value\":1}}");
-	atomic_store(&f.page->slot[FAKE_SLOT].fence_at, mono_now() - DUR_S);
+	atomic_store(&f.page->slot[0].fence_at, mono_now() - DUR_S);
 	fake_stop(&f);
 }
 END_TEST

@@ -62,7 +62,7 @@ make_subdir(struct fake *f, const char *name)
 static void
 make_page(struct fake *f)
 {
-	size_t size = sizeof(*f->page) + 8 * sizeof(f->page->slot[0]);
+	size_t size = sizeof(*f->page) + sizeof(f->page->slot[0]);
 
 	f->page_fd = memfd_create("page", MFD_CLOEXEC);
 	ck_assert_int_ge(f->page_fd, 0);
@@ -71,9 +71,9 @@ make_page(struct fake *f)
 	    f->page_fd, 0);
 	ck_assert_ptr_ne(f->page, MAP_FAILED);
 	f->page->magic = PAGE_MAGIC;
-	f->page->nslots = 8;
-	atomic_store(&f->page->slot[FAKE_SLOT].fence_at, INT64_MAX);
-	atomic_store(&f->page->slot[FAKE_SLOT].gen, FAKE_GEN);
+	f->page->nslots = 1;
+	atomic_store(&f->page->slot[0].fence_at, INT64_MAX);
+	atomic_store(&f->page->slot[0].gen, FAKE_GEN);
 }
 
 void
@@ -485,6 +485,7 @@ fake_send_do(struct fake *f, unsigned handler, const struct fake_job *jobs,
 
 	forget_results(f);
 	buf_init(&b, 64u << 20);
+	page_offer(&f->page->slot[0], (uint32_t)d.credit);
 	frame_put_do(&b, FAKE_GEN, &d);
 	for (i = 0; i < n; i++)
 		put_job(&b, &jobs[i], i);
@@ -496,7 +497,7 @@ fake_send_ask(struct fake *f, enum ask why)
 {
 	struct buf b;
 
-	atomic_store(&f->page->slot[FAKE_SLOT].ask, (uint32_t)why);
+	atomic_store(&f->page->slot[0].ask, (uint32_t)why);
 	buf_init(&b, 4096);
 	frame_put_ask(&b, FAKE_GEN, (uint32_t)why);
 	send_frame(f, &b);
