@@ -88,7 +88,8 @@ struct child {
 	unsigned nwatches;
 
 	struct credit *credit;          /* owns while not IDLE, else NULL */
-	struct credit *next;            /* owns; the credit that waits, or NULL */
+	struct credit *next[FRAME_CREDITS_MAX]; /* owns; those that wait, in order */
+	unsigned nnext;
 	struct child_handler *handler;  /* of the credit */
 	unsigned from, count;           /* the step: jobs[from, +count) */
 	bool ended;                     /* the step's work is over */

@@ -54,13 +54,15 @@ refuse(struct child *c, const char *what, int r)
 	return (CHILD_EXIT_PROTOCOL);
 }
 
-/* The credit that waits, if any, is the one at work. */
+/* The credit that waits longest, if any, is the one at work. */
 static void
 next_credit(struct child *c)
 {
 
-	c->credit = c->next;
-	c->next = NULL;
+	c->credit = c->next[0];
+	if (c->nnext > 0)
+		memmove(c->next, c->next + 1, --c->nnext * sizeof(c->next[0]));
+	c->next[c->nnext] = NULL;
 	c->from = 0;
 	c->count = 0;
 	if (c->credit != NULL)
@@ -73,12 +75,12 @@ take_do(struct child *c, struct frame_reader *r, struct link_frame **frame)
 	struct credit *cr;
 	int rc;
 
-	if (c->next != NULL)
-		return (refuse(c, "a third credit", -ERR_REFUSED));
+	if (c->nnext == FRAME_CREDITS_MAX)
+		return (refuse(c, "a credit too many", -ERR_REFUSED));
 	rc = credit_read(r, frame, c->start->max_result_size, &cr);
 	if (rc != 0)
 		return (refuse(c, "a credit", rc));
-	c->next = cr;
+	c->next[c->nnext++] = cr;
 	if (cr->handler >= c->start->nhandlers)
 		return (refuse(c, "a credit's handler", -ERR_RANGE));
 	if (c->credit == NULL)
@@ -178,7 +180,7 @@ end_credit(struct child *c)
 {
 
 	/* first: from the result on the fence is none of this credit's */
-	if (c->next == NULL)
+	if (c->nnext == 0)
 		watchdog_idle(c->watchdog);
 	report_results(c, true, true);
 	FAILPOINT(CHILD_SENT);

@@ -19,6 +19,7 @@
 
 #define PROTO_VERSION 1
 #define FRAME_JOBS_MAX 256          /* jobs in one DO frame */
+#define FRAME_CREDITS_MAX 4         /* DO frames out at one child at once */
 
 enum frame_type {
 #define FRAME(id, number, direction, body) FRAME_##id = number,

@@ -38,26 +38,26 @@ cursor(uint32_t credit, unsigned from, unsigned begun)
 void
 page_offer(struct page_slot *w, uint32_t credit)
 {
-	atomic_store(&w->cursor[credit & 1], cursor(credit, 0, 0));
+	atomic_store(&w->cursor[credit % FRAME_CREDITS_MAX], cursor(credit, 0, 0));
 }
 
 bool
 page_take(struct page_slot *w, uint32_t credit, unsigned from, unsigned n)
 {
-	uint64_t old = atomic_load(&w->cursor[credit & 1]);
+	uint64_t old = atomic_load(&w->cursor[credit % FRAME_CREDITS_MAX]);
 
 	if (old >> 32 != credit || (old & RECALLED) != 0)
 		return (false);
 	/* before the cursor: who sees the step begun sees its time too */
 	atomic_store(&w->begun_at, mono_now());
-	return (atomic_compare_exchange_strong(&w->cursor[credit & 1], &old,
+	return (atomic_compare_exchange_strong(&w->cursor[credit % FRAME_CREDITS_MAX], &old,
 	    cursor(credit, from, from + n)));
 }
 
 unsigned
 page_begun(const struct page_slot *w, uint32_t credit, unsigned *fromp)
 {
-	uint64_t at = atomic_load(&w->cursor[credit & 1]);
+	uint64_t at = atomic_load(&w->cursor[credit % FRAME_CREDITS_MAX]);
 
 	if (at >> 32 != credit)
 		at = 0;
@@ -69,10 +69,10 @@ page_begun(const struct page_slot *w, uint32_t credit, unsigned *fromp)
 unsigned
 page_recall(struct page_slot *w, uint32_t credit)
 {
-	uint64_t old = atomic_load(&w->cursor[credit & 1]);
+	uint64_t old = atomic_load(&w->cursor[credit % FRAME_CREDITS_MAX]);
 
 	while (old >> 32 == credit && (old & RECALLED) == 0 &&
-	    !atomic_compare_exchange_weak(&w->cursor[credit & 1], &old,
+	    !atomic_compare_exchange_weak(&w->cursor[credit % FRAME_CREDITS_MAX], &old,
 	    old | RECALLED))
 		;
 	return (page_begun(w, credit, NULL));

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/frame.h"
+
 #define PAGE_MAGIC 0x67706731u
 #define PAGE_SLOTS_MAX 1024
 
@@ -35,15 +37,15 @@ struct page_slot {
 	_Atomic uint32_t ask;      /* enum ask of the running job */
 	_Atomic uint32_t gen;      /* generation these words are for */
 	/*
-	 * The cursor of each credit that is out, at most two, by the parity
-	 * of its number: credit << 32 | from << 16 | recalled << 15 | begun.
+	 * The cursor of each credit that is out, at most four, by the
+	 * number modulo 4: credit << 32 | from << 16 | recalled << 15 | begun.
 	 * The child moves `begun` forward before it runs jobs [from, begun);
 	 * the supervisor sets `recalled`, and then it moves no more. Both by
 	 * compare and swap, so each job is begun or recalled, never both.
 	 */
-	_Atomic uint64_t cursor[2];
+	_Atomic uint64_t cursor[FRAME_CREDITS_MAX];
 	_Atomic int64_t begun_at;  /* mono ns of the last step's beginning */
-	char pad[24];              /* one cache line per slot */
+	char pad[8];               /* one cache line per slot */
 };
 
 struct page {

@@ -14,6 +14,7 @@
 #include "supervisor/beat.h"
 #include "supervisor/cancel.h"
 #include "supervisor/conn.h"
+#include "supervisor/credit.h"
 #include "supervisor/stop.h"
 #include "supervisor/sup.h"
 

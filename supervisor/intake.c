@@ -94,6 +94,8 @@ intake_rung(void *priv)
 
 	OBJ_CHECK(q, QUEUE_MAGIC);
 	q->waiting = true;
+	if (!bell_armed(q->bell[LANE_HIGH]))
+		q->urgent = true;
 }
 
 static void
@@ -117,6 +119,21 @@ is_known(struct queue *q, const char *token, unsigned number)
 		if (strcmp(j->field, field) == 0)
 			return (true);
 	return (false);
+}
+
+/* The bell of the high lane rings also while the others have jobs. */
+static void
+look_at_high(struct claim *c, const redisReply *r)
+{
+	unsigned high = 0;
+	size_t i;
+
+	for (i = 2; i + 1 < r->elements; i += 2)
+		high += r->element[i]->integer == LANE_HIGH;
+	if (high < c->high) {
+		c->q->urgent = false;
+		bell_arm(c->q->bell[LANE_HIGH]);
+	}
 }
 
 /* Answer of claim or recover: { now, history, lane, payload ... }. numbers is
@@ -179,22 +196,24 @@ claim_answered(void *priv, redisReply *r)
 	}
 	if (r->elements > 2)
 		FAILPOINT(CLAIM_ANSWERED);
+	look_at_high(c, r);
 	n = take_jobs(c, r, NULL);
 	q->sup->stat.n[STAT_CLAIMED] += n;
-	if (n < c->want && q->asked == 0) {
+	if (n < c->want && c->want > c->high && q->asked == 0) {
 		q->waiting = false;
 		arm_bells(q);
 	}
 	free_claim(&c);
 }
 
+/* urgent: only from the high lane, whatever room there is. */
 static void
-ask(struct pool *p, struct queue *q, unsigned want)
+ask(struct pool *p, struct queue *q, unsigned want, bool urgent)
 {
 	struct sup *sup = p->sup;
 	struct script_args *a;
 	struct claim *c = xcalloc(1, sizeof(*c));
-	unsigned quota[LANE_N], i;
+	unsigned quota[LANE_N] = { [LANE_HIGH] = want }, i;
 
 	c->magic = CLAIM_MAGIC;
 	c->q = q;
@@ -202,7 +221,9 @@ ask(struct pool *p, struct queue *q, unsigned want)
 	c->want = want;
 	c->sent = mono_now();
 	intake_token(sup, c->token, sizeof(c->token));
-	share_turns(q, want, quota);
+	if (!urgent)
+		share_turns(q, want, quota);
+	c->high = quota[LANE_HIGH];
 	a = script_begin(SCRIPT_CLAIM);
 	script_key(a, q->lane[LANE_NORMAL]);
 	script_key(a, q->lane[LANE_HIGH]);
@@ -215,6 +236,7 @@ ask(struct pool *p, struct queue *q, unsigned want)
 	script_arg_int(a, queue_lease_ms(q));
 	for (i = 0; i < LANE_N; i++)
 		script_arg_int(a, quota[i]);
+	script_arg_int(a, urgent ? 1 : 0);
 	q->asked++;
 	p->reserved += want;
 	if (script_call(sup->main, a, claim_answered, c) != 0) {
@@ -233,9 +255,7 @@ feed_pool(struct pool *p)
 	unsigned room, i, left = 0, want;
 	struct queue *q;
 
-	room = pool_idle(p);
-	room = room > p->reserved + p->nready ?
-	    room - p->reserved - p->nready : 0;
+	room = pool_room(p);
 	for (i = 0; i < p->nqueues; i++)
 		left += p->queues[i]->waiting && !p->queues[i]->closing;
 	for (i = 0; i < p->nqueues && room > 0 && left > 0; i++) {
@@ -247,7 +267,13 @@ feed_pool(struct pool *p)
 			want = CLAIM_MAX;
 		left--;
 		room -= want;
-		ask(p, q, want);
+		ask(p, q, want, false);
+	}
+	for (i = 0; i < p->nqueues && room == 0; i++) {
+		q = p->queues[i];
+		if (q->urgent && q->asked == 0 && !q->closing &&
+		    pool_can_yield(p))
+			ask(p, q, 1, true);
 	}
 	if (p->nqueues > 0)
 		p->next_queue = (p->next_queue + 1) % p->nqueues;

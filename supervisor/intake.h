@@ -18,7 +18,7 @@ struct claim {
 	TAILQ_ENTRY(claim) link;   /* in queue->lost, else unlinked */
 	struct queue *q;           /* borrows */
 	struct pool *pool;         /* borrows */
-	unsigned want;
+	unsigned want, high;       /* jobs asked for; of them from high */
 	bool reaped;               /* a reap: its jobs were others' */
 	mono_t sent;
 	char token[40];

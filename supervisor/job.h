@@ -57,6 +57,8 @@ struct job {
 	struct pool *pool;          /* borrows; the one that claimed it */
 	struct proc *proc;          /* borrows; RUNNING only */
 	unsigned slot;              /* of the last run; valid once started */
+	uint32_t credit;            /* RUNNING: the credit, */
+	unsigned at;                /* and its place in it, from 0 */
 	bool anonymous;             /* no usable id: not a valid job */
 	char field[JOB_FIELD_MAX];  /* the lease's field */
 	enum job_lane lane_from;    /* the list it was taken from */

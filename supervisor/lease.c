@@ -14,6 +14,7 @@
 #include "base/xalloc.h"
 
 #include "supervisor/admit.h"
+#include "supervisor/credit.h"
 #include "supervisor/intake.h"
 #include "supervisor/job.h"
 #include "supervisor/proc.h"
@@ -60,12 +61,13 @@ lease_fence(const struct queue *q)
 void
 lease_extend(struct queue *q, mono_t sent)
 {
-	struct job *j;
+	struct sup *sup = q->sup;
+	unsigned i;
 
 	q->lease_until = mono_add(sent, ttl(q));
-	TAILQ_FOREACH(j, &q->jobs, link)
-		if (j->stage == STAGE_RUNNING)
-			proc_fence(j->proc, lease_fence(q));
+	for (i = 0; i < sup->nslots; i++)
+		if (sup->slots[i] != NULL && sup->slots[i]->njobs > 0)
+			credit_fence(sup->slots[i]);
 }
 
 /* Leases that Redis holds for us and we know nothing of: recover them. */
@@ -168,24 +170,33 @@ lease_renew(struct sup *sup)
 			renew(q);
 }
 
+static bool
+holds_of(const struct proc *p, const struct queue *q)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH(j, &p->jobs, ready)
+		if (j->q == q)
+			return (true);
+	return (false);
+}
+
 static void
 fence_queue(struct queue *q, mono_t now)
 {
 	struct sup *sup = q->sup;
-	struct job *j;
+	struct proc *p;
 	unsigned i, n = 0;
 
-	/* Killing ends up settling jobs, which changes the list: go by slot. */
 	for (i = 0; i < sup->nslots; i++) {
-		if (sup->slots[i] == NULL)
+		p = sup->slots[i];
+		if (p == NULL || p->njobs == 0 || !holds_of(p, q) ||
+		    p->slot.state == SLOT_KILLED ||
+		    p->slot.state == SLOT_RELEASING ||
+		    p->slot.state == SLOT_QUARANTINED)
 			continue;
-		j = TAILQ_FIRST(&sup->slots[i]->jobs);
-		if (j == NULL || j->q != q || j->stage != STAGE_RUNNING ||
-		    sup->slots[i]->slot.state == SLOT_KILLED ||
-		    sup->slots[i]->slot.state == SLOT_RELEASING)
-			continue;
-		n += sup->slots[i]->njobs;
-		slot_event(&sup->slots[i]->slot, EV_FENCE, now, WHY_FENCE);
+		n += p->njobs;
+		slot_event(&p->slot, EV_FENCE, now, WHY_FENCE);
 	}
 	if (n == 0)
 		return;

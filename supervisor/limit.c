@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 
+#include "supervisor/credit.h"
 #include "supervisor/evidence.h"
 #include "supervisor/job.h"
 #include "supervisor/proc.h"
@@ -25,13 +26,14 @@ is_at_work(const struct proc *p)
 }
 
 mono_t
-limit_due(const struct proc *p, enum slot_why *why)
+limit_due(struct proc *p, enum slot_why *why)
 {
 	const struct conf_supervisor *c = &p->sup->conf->supervisor;
 	mono_t due = MONO_NEVER, at;
 	const struct job *j;
 
 	*why = WHY_TIMEOUT;
+	credit_clock(p);
 	if (p->load_since != 0) {
 		*why = WHY_LOAD;
 		return (mono_add(p->load_since, c->load_timeout));
@@ -41,13 +43,17 @@ limit_due(const struct proc *p, enum slot_why *why)
 			*why = WHY_TIMEOUT;
 			due = j->deadline;
 		}
-		if (c->no_progress_timeout == 0)
+		if (c->no_progress_timeout == 0 || j->deadline == MONO_NEVER)
 			continue;
 		at = mono_add(job_sign(j), c->no_progress_timeout);
 		if (at < due) {
 			*why = WHY_NO_PROGRESS;
 			due = at;
 		}
+	}
+	if ((at = credit_stall(p)) < due) {
+		*why = WHY_NONE;        /* nobody's limit: only a look */
+		due = at;
 	}
 	return (due);
 }
@@ -83,6 +89,11 @@ limit_passed(struct proc *p)
 
 	p->due = false;
 	due = is_at_work(p) ? limit_due(p, &why) : p->slot.deadline;
+	/* Whatever it is, jobs that wait behind it need not suffer it. */
+	if (due <= now && is_at_work(p) && credit_unbegun(p) > 0) {
+		credit_stalled(p);
+		due = limit_due(p, &why);
+	}
 	if (due > now) {
 		slot_rearm(&p->slot, due);
 		return;

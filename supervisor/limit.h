@@ -17,7 +17,7 @@ struct proc;
 struct sup;
 
 /* When the first of the running jobs is over one of its limits, and which. */
-mono_t limit_due(const struct proc *p, enum slot_why *why);
+mono_t limit_due(struct proc *p, enum slot_why *why);
 /* The job's process begins to load what it needs, or is done with that. */
 void limit_phase(struct proc *p, struct job *j, bool loads);
 /* Looks at the memory of slots that have a limit; every so often. */

@@ -12,6 +12,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/cancel.c supervisor/cancel.h \
 	supervisor/contain.c supervisor/contain.h \
 	supervisor/control.c supervisor/control.h \
+	supervisor/credit.c supervisor/credit.h \
 	supervisor/death.c supervisor/death.h \
 	supervisor/evidence.c supervisor/evidence.h \
 	supervisor/finish.c supervisor/finish.h \
@@ -21,6 +22,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/limit.c supervisor/limit.h \
 	supervisor/loop.c \
 	supervisor/output.c \
+	supervisor/pace.c supervisor/pace.h \
 	supervisor/place.c supervisor/place.h \
 	supervisor/pool.c supervisor/pool.h \
 	supervisor/proc.c supervisor/proc.h \

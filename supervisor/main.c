@@ -9,7 +9,6 @@
 #include "config.h"
 
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -41,6 +40,7 @@
 #include "supervisor/beat.h"
 #include "supervisor/http.h"
 #include "supervisor/job.h"
+#include "supervisor/pace.h"
 #include "supervisor/place.h"
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
@@ -309,27 +309,6 @@ make_dirs(const struct conf *c)
 	free(work);
 }
 
-static void
-open_page(struct sup *sup, unsigned nslots)
-{
-	size_t n = sizeof(struct page) + nslots * sizeof(struct page_slot);
-	unsigned i;
-
-	sup->page_fd = memfd_create("ganger-page", MFD_CLOEXEC);
-	if (sup->page_fd < 0 || ftruncate(sup->page_fd, (off_t)n) != 0)
-		die(EX_OSERR, "cannot make the shared page: %s",
-		    strerror(errno));
-	sup->page = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    sup->page_fd, 0);
-	if (sup->page == MAP_FAILED)
-		die(EX_OSERR, "cannot map the shared page: %s",
-		    strerror(errno));
-	sup->page->magic = PAGE_MAGIC;
-	sup->page->nslots = nslots;
-	for (i = 0; i < nslots; i++)
-		atomic_store(&sup->page->slot[i].fence_at, MONO_NEVER);
-}
-
 static char *
 find_child(void)
 {
@@ -361,7 +340,7 @@ make_pools(struct sup *sup)
 		    "they share them evenly", n);
 	sup->nslots = n;
 	sup->slots = xcalloc(n == 0 ? 1 : n, sizeof(struct proc *));
-	open_page(sup, n);
+	sup->pace = xcalloc(c->nhandlers + 1, sizeof(*sup->pace));
 	for (i = 0; i < c->npools; i++) {
 		p = pool_new(sup, &c->pools[i]);
 		for (k = 0; k < c->pools[i].nslots; k++, at++) {
@@ -497,7 +476,7 @@ end(struct sup *sup)
 	free(sup->endpoint);
 	free(sup->child_path);
 	free(sup->events);
-	fd_close(&sup->page_fd);
+	free(sup->pace);
 }
 
 static int
@@ -586,7 +565,6 @@ main(int argc, char **argv)
 	sup->conf_path = a.file != NULL ? xstrdup(a.file) : NULL;
 	sup->id = c->supervisor.worker_id;
 	sup->announce_fd = announce_fd;
-	sup->page_fd = -1;
 	TAILQ_INIT(&sup->queues);
 	TAILQ_INIT(&sup->pools);
 	TAILQ_INIT(&sup->cancels);

@@ -18,7 +18,9 @@
 #include "base/log.h"
 #include "base/obj.h"
 
+#include "supervisor/credit.h"
 #include "supervisor/job.h"
+#include "supervisor/pace.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
 
@@ -30,15 +32,17 @@ one_line(struct outlet *o, const char *line, size_t n)
 {
 	static struct log_limit limit = LOG_LIMIT(20, 5 * DUR_S);
 	struct proc *p = o->proc;
-	struct job *j = TAILQ_FIRST(&p->jobs);
+	struct job *j = credit_running(p);
 
 	if (n > 0 && line[n - 1] == '\r')
 		n--;
 	if (strcmp(o->stream, "stderr") == 0 && n > 0)
 		(void)snprintf(p->last_words, sizeof(p->last_words), "%.*s",
 		    (int)n, line);
-	if (j != NULL)
+	if (j != NULL) {
+		pace_talked(p->sup, j->handler);
 		job_log(j, o->stream, line, n);
+	}
 	else if (log_limit(&limit))
 		log_info("child", "slot=%u gen=%u out=\"%.*s\"",
 		    p->slot.index, p->slot.gen, (int)n, line);

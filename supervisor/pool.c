@@ -10,11 +10,17 @@
 #include "base/obj.h"
 #include "base/xalloc.h"
 
+#include "supervisor/credit.h"
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
+#include "supervisor/pace.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
+
+/* Claimed jobs that found no slot after all wait here no longer than this:
+ * another host may be idle. */
+#define POOL_HOLD (100 * DUR_MS)
 
 struct pool *
 pool_new(struct sup *sup, const struct conf_pool *conf)
@@ -28,6 +34,7 @@ pool_new(struct sup *sup, const struct conf_pool *conf)
 	p->name = xstrdup(conf->name);
 	p->gpu = conf->ndevices > 0 || conf->all_devices;
 	TAILQ_INIT(&p->ready);
+	p->last_handler = -1;
 	while (conf->queues[p->nqueues] != NULL)
 		p->nqueues++;
 	p->queues = xcalloc(p->nqueues, sizeof(*p->queues));
@@ -127,24 +134,84 @@ holds_model(const struct proc *proc, struct slice model)
 	return (false);
 }
 
-/* Idle slots in turn; one that has the model loaded goes before the others. */
-static struct proc *
-pick(struct pool *p, const struct job *j)
+/* Jobs of that handler that a slot could take now. */
+static unsigned
+room_of(const struct proc *proc, unsigned handler)
 {
-	struct proc *found = NULL, *proc;
-	unsigned i, at;
+	const struct sup *sup = proc->sup;
+
+	if (proc->slot.state == SLOT_IDLE)
+		return (pace_jobs(sup, handler) * pace_credits(sup, handler));
+	if (proc->slot.state == SLOT_BUSY &&
+	    proc->ncredits < pace_credits(sup, handler) &&
+	    !proc->credits[0].recalled)
+		return (pace_jobs(sup, handler));
+	return (0);
+}
+
+unsigned
+pool_room(const struct pool *p)
+{
+	unsigned i, n = 0, used = p->reserved + p->nready;
+
+	if (p->last_handler < 0)
+		n = pool_idle(p);
+	else
+		for (i = 0; i < p->nprocs; i++)
+			n += room_of(p->procs[i], (unsigned)p->last_handler);
+	return (n > used ? n - used : 0);
+}
+
+static struct proc *
+most_unbegun(const struct pool *p)
+{
+	struct proc *found = NULL;
+	unsigned i, n, most = 0;
 
 	for (i = 0; i < p->nprocs; i++) {
-		at = (p->next_proc + i) % p->nprocs;
-		proc = p->procs[at];
-		if (proc->slot.state != SLOT_IDLE)
+		if (p->procs[i]->slot.state != SLOT_BUSY ||
+		    p->procs[i]->ncredits == FRAME_CREDITS_MAX)
 			continue;
-		if (holds_model(proc, j->spec.model)) {
-			found = proc;
-			break;
+		n = credit_unbegun(p->procs[i]);
+		if (n > most) {
+			most = n;
+			found = p->procs[i];
 		}
-		if (found == NULL)
+	}
+	return (found);
+}
+
+bool
+pool_can_yield(const struct pool *p)
+{
+	return (p->reserved == 0 && most_unbegun(p) != NULL);
+}
+
+/* The slot with the fewest jobs out, in turn; among the idle ones, one that
+ * has the model loaded. *np gets how many slots have as few. */
+static struct proc *
+pick(struct pool *p, const struct job *j, unsigned *np)
+{
+	struct proc *found = NULL, *proc;
+	bool resident = false;
+	unsigned i;
+
+	*np = 0;
+	for (i = 0; i < p->nprocs; i++) {
+		proc = p->procs[(p->next_proc + i) % p->nprocs];
+		if (room_of(proc, j->handler) == 0)
+			continue;
+		if (found == NULL || proc->ncredits < found->ncredits) {
 			found = proc;
+			resident = holds_model(proc, j->spec.model);
+			*np = 1;
+		} else if (proc->ncredits == found->ncredits) {
+			(*np)++;
+			if (!resident && holds_model(proc, j->spec.model)) {
+				found = proc;
+				resident = true;
+			}
+		}
 	}
 	if (found != NULL)
 		p->next_proc = (found->slot.index - p->procs[0]->slot.index +
@@ -153,34 +220,71 @@ pick(struct pool *p, const struct job *j)
 }
 
 static void
-give(struct pool *p, struct proc *proc, struct job *j)
+line_up(struct pool *p, struct job *j)
 {
-	struct job_list list;
+	struct job *other;
 
-	if (mono_now() >= lease_fence(j->q)) {
-		/* The lease may be over before a renewal: don't begin. */
-		finish_return(j, CAUSE_SHUTDOWN);
-		return;
+	j->stage = STAGE_READY;
+	p->nready++;
+	if (j->spec.lane == LANE_HIGH) {
+		TAILQ_FOREACH(other, &p->ready, ready)
+			if (other->spec.lane != LANE_HIGH) {
+				TAILQ_INSERT_BEFORE(other, j, ready);
+				return;
+			}
 	}
-	TAILQ_INIT(&list);
-	TAILQ_INSERT_TAIL(&list, j, ready);
-	proc_dispatch(proc, &list, 1);
+	TAILQ_INSERT_TAIL(&p->ready, j, ready);
+}
+
+/* A job of high priority that finds no room goes before jobs that are out
+ * and have not begun: they come back, and it is the next one there. */
+static void
+make_room(struct pool *p)
+{
+	struct proc *proc = most_unbegun(p);
+	struct job_list one;
+	struct job *j;
+
+	if (proc == NULL)
+		return;
+	(void)credit_withdraw(proc, NULL);
+	j = TAILQ_FIRST(&p->ready);
+	pool_drop(p, j);
+	TAILQ_INIT(&one);
+	TAILQ_INSERT_TAIL(&one, j, ready);
+	credit_send(proc, &one, 1);
 }
 
 void
 pool_take(struct pool *p, struct job *j)
 {
-	struct proc *proc;
+	unsigned n;
 
 	OBJ_CHECK(p, POOL_MAGIC);
 	j->pool = p;
-	if (TAILQ_EMPTY(&p->ready) && (proc = pick(p, j)) != NULL) {
-		give(p, proc, j);
-		return;
-	}
+	p->last_handler = (int)j->handler;
+	line_up(p, j);
+	if (j->spec.lane == LANE_HIGH && pick(p, j, &n) == NULL)
+		make_room(p);
+}
+
+void
+pool_put_back(struct pool *p, struct job *j)
+{
+	struct job *other;
+
 	j->stage = STAGE_READY;
-	TAILQ_INSERT_TAIL(&p->ready, j, ready);
 	p->nready++;
+	if (j->spec.lane != LANE_HIGH)
+		TAILQ_FOREACH(other, &p->ready, ready)
+			if (other->spec.lane != LANE_HIGH) {
+				TAILQ_INSERT_BEFORE(other, j, ready);
+				return;
+			}
+	if (j->spec.lane == LANE_HIGH)
+		TAILQ_INSERT_HEAD(&p->ready, j, ready);
+	else
+		TAILQ_INSERT_TAIL(&p->ready, j, ready);
 }
 
 void
@@ -192,15 +296,53 @@ pool_drop(struct pool *p, struct job *j)
 	j->stage = STAGE_CHECKING;
 }
 
+/* The next jobs of one handler, at most max, out of the line. */
+static unsigned
+take_some(struct pool *p, struct job_list *list, unsigned max)
+{
+	struct job *first = TAILQ_FIRST(&p->ready), *j;
+	unsigned n = 0;
+
+	TAILQ_INIT(list);
+	while (n < max && (j = TAILQ_FIRST(&p->ready)) != NULL &&
+	    (n == 0 || j->handler == first->handler)) {
+		pool_drop(p, j);
+		TAILQ_INSERT_TAIL(list, j, ready);
+		n++;
+	}
+	return (n);
+}
+
+static void
+give_back_ready(struct pool *p)
+{
+	struct job *j;
+
+	while ((j = TAILQ_LAST(&p->ready, job_list)) != NULL)
+		finish_return(j, CAUSE_SHUTDOWN);
+}
+
 void
 pool_feed(struct pool *p)
 {
+	struct job_list list;
 	struct proc *proc;
 	struct job *j;
+	unsigned slots, n, each;
 
-	while ((j = TAILQ_FIRST(&p->ready)) != NULL &&
-	    (proc = pick(p, j)) != NULL) {
-		pool_drop(p, j);
-		give(p, proc, j);
+	while ((j = TAILQ_FIRST(&p->ready)) != NULL) {
+		if (mono_now() >= lease_fence(j->q)) {
+			/* It may be over before a renewal: begin nothing. */
+			finish_return(j, CAUSE_SHUTDOWN);
+			continue;
+		}
+		if ((proc = pick(p, j, &slots)) == NULL)
+			break;
+		each = pace_jobs(p->sup, j->handler);
+		n = (p->nready + slots - 1) / slots;
+		n = take_some(p, &list, n < each ? n : each);
+		credit_send(proc, &list, n);
 	}
+	if (j != NULL && mono_now() - j->claimed > POOL_HOLD)
+		give_back_ready(p);
 }

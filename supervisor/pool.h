@@ -34,6 +34,7 @@ struct pool {
 	struct job_list ready;        /* admitted, waiting for a slot */
 	unsigned nready;
 	mono_t done_at;               /* a credit came back last */
+	int last_handler;             /* of the job taken last; -1: none yet */
 };
 
 TAILQ_HEAD(pool_list, pool);
@@ -41,14 +42,22 @@ TAILQ_HEAD(pool_list, pool);
 struct pool *pool_new(struct sup *sup, const struct conf_pool *conf);
 void pool_free(struct pool **pp);
 
-/* Slots that could take a job now. */
+/* Slots that could take a job at once. */
 unsigned pool_idle(const struct pool *p);
+/* Jobs that the slots could take, as far ahead as the pace of the last jobs
+ * allows; claims in flight and waiting jobs are counted off. */
+unsigned pool_room(const struct pool *p);
+/* No room is left, but jobs are out that could be taken back for a job of
+ * high priority. */
+bool pool_can_yield(const struct pool *p);
 /* Handler index for a job, or -1: none of this pool's serves it. */
 int pool_handler(const struct pool *p, const struct job *j);
 /* A job that may run: gives it a slot, or lets it wait for one. */
 void pool_take(struct pool *p, struct job *j);
 /* Gives waiting jobs to idle slots. */
 void pool_feed(struct pool *p);
+/* Takes a job that was out and never began; it is the next one to go. */
+void pool_put_back(struct pool *p, struct job *j);
 /* Takes a waiting job out again (cancel, drain). */
 void pool_drop(struct pool *p, struct job *j);
 

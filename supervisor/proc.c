@@ -7,12 +7,15 @@
 
 #include "supervisor/proc.h"
 
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -25,6 +28,7 @@
 #include "proto/page.h"
 #include "proto/startup.h"
 
+#include "supervisor/credit.h"
 #include "supervisor/death.h"
 #include "supervisor/evidence.h"
 #include "supervisor/finish.h"
@@ -35,16 +39,10 @@
 #include "supervisor/route.h"
 #include "supervisor/sup.h"
 
-static struct page_slot *
-words_of(const struct proc *p)
+struct page_slot *
+proc_words(const struct proc *p)
 {
-	return (&p->sup->page->slot[p->slot.index]);
-}
-
-void
-proc_fence(struct proc *p, mono_t at)
-{
-	atomic_store(&words_of(p)->fence_at, at);
+	return (&p->page->slot[0]);
 }
 
 static void
@@ -52,7 +50,7 @@ set_ask(struct proc *p, enum ask ask)
 {
 	struct buf b;
 
-	atomic_store(&words_of(p)->ask, ask);
+	atomic_store(&proc_words(p)->ask, ask);
 	if (ask == ASK_NONE)
 		return;
 	buf_init(&b, 256);
@@ -73,9 +71,9 @@ op_spawn(struct slot *s)
 	p->models[0] = '\0';
 	p->jobs_done = 0;
 	p->last_words[0] = '\0';
-	proc_fence(p, MONO_NEVER);
-	atomic_store(&words_of(p)->ask, ASK_NONE);
-	atomic_store(&words_of(p)->gen, s->gen);
+	atomic_store(&proc_words(p)->fence_at, MONO_NEVER);
+	atomic_store(&proc_words(p)->ask, ASK_NONE);
+	atomic_store(&proc_words(p)->gen, s->gen);
 	if ((r = spawn_child_of(p)) != 0) {
 		log_err("slot", "slot=%u could not start a child: %s",
 		    s->index, err_text(r));
@@ -182,24 +180,12 @@ looked(evutil_socket_t fd, short what, void *priv)
 		op_release(&p->slot);
 }
 
-/* The jobs that the slot had when it was lost or ended. */
 static void
 op_settle(struct slot *s)
 {
 	struct proc *p = s->owner;
-	struct death d;
-	struct outcome o;
-	struct job *j;
 
-	p->credit = 0;
-	death_judge_slot(p);
-	while ((j = TAILQ_FIRST(&p->jobs)) != NULL) {
-		TAILQ_REMOVE(&p->jobs, j, ready);
-		p->njobs--;
-		j->proc = NULL;
-		death_of_job(p, j, &d, &o);
-		finish_job(j, &o);
-	}
+	credit_settle(p);
 	if (s->state == SLOT_QUARANTINED) {
 		death_tell_held(p);
 		look_later(p);
@@ -319,242 +305,37 @@ proc_job(struct proc *p, uint64_t number)
 	return (NULL);
 }
 
-static void
-let_go(struct proc *p, struct job *j)
-{
-	TAILQ_REMOVE(&p->jobs, j, ready);
-	p->njobs--;
-	j->proc = NULL;
-}
-
-/* An ended run whose tree may still live must not begin elsewhere: an error
- * that leads to a rerun waits until the child says that all is gone. */
-static void
-keep_outcome(struct job *j, const struct frame_result *x)
-{
-	j->kept = true;
-	j->kept_cause = x->cause;
-	j->kept_exit = x->exit_code;
-	j->kept_signal = x->signal;
-	j->kept_message = xstrndup(x->message.n > 0 ? x->message.p : "",
-	    x->message.n);
-}
-
-static void
-one_result(struct proc *p, const struct frame_result *x, bool ending)
-{
-	struct job *j = proc_job(p, x->number);
-	struct outcome o = { .cause = x->cause, .result = x->result,
-		.message = x->message, .exit_code = x->exit_code,
-		.signal = x->signal };
-
-	if (j != NULL && p->load_since != 0 && !ending)
-		limit_phase(p, j, false);       /* it has ended with the load */
-	if (j == NULL || j->kept) {
-		p->sup->stat.n[STAT_FRAMES_BAD]++;
-		log_warn("slot", "slot=%u result for job %" PRIu64
-		    " that it does not have, dropped", p->slot.index,
-		    x->number);
-		return;
-	}
-	/* Past its deadline or cancelled: the reason of the end stands. */
-	if (ending && (p->slot.why == WHY_TIMEOUT ||
-	    p->slot.why == WHY_NO_PROGRESS || p->slot.why == WHY_LOAD ||
-	    p->slot.why == WHY_CANCEL ||
-	    p->slot.why == WHY_FENCE))
-		return;
-	if (x->cause == CAUSE_NONE) {
-		let_go(p, j);
-		finish_job(j, &o);
-	} else if (!ending)
-		keep_outcome(j, x);
-}
-
-static void
-no_result(struct job *j, struct outcome *o)
-{
-	*o = (struct outcome)OUTCOME(CAUSE_HANDLER_ERROR);
-	o->message = SLICE_LIT("the handler gave no result");
-	if (!j->kept)
-		return;
-	*o = (struct outcome){ .cause = j->kept_cause,
-		.exit_code = j->kept_exit, .signal = j->kept_signal,
-		.message = slice_of(j->kept_message) };
-}
-
-/* The credit is back: whatever of it has no end yet ends now. */
-static void
-credit_back(struct proc *p)
-{
-	struct outcome o;
-	struct job *j;
-
-	while ((j = TAILQ_FIRST(&p->jobs)) != NULL) {
-		let_go(p, j);
-		no_result(j, &o);
-		finish_job(j, &o);
-	}
-	p->credit = 0;
-	p->jobs_done += p->credit_jobs;
-	p->failures = 0;
-	p->pool->done_at = mono_now();
-	proc_fence(p, MONO_NEVER);
-	slot_event(&p->slot, EV_DONE, mono_now(), WHY_NONE);
-	limit_worn(p, p->credit_handler);
-}
-
-void
-proc_results(struct proc *p, struct frame_reader *r)
-{
-	struct frame_results s;
-	struct frame_result x;
-	struct slice models;
-	bool ending = p->slot.state == SLOT_STOPPING ||
-	    p->slot.state == SLOT_KILLED, done;
-	uint32_t i;
-
-	if (frame_read_results(r, &s) != 0)
-		goto bad;
-	if (s.credit != p->credit || p->credit == 0) {
-		p->sup->stat.n[STAT_FRAMES_BAD]++;
-		return;
-	}
-	FAILPOINT(RESULT_TAKEN);
-	output_drain(p);        /* its last lines belong to the job still */
-	for (i = 0; i < s.nresults; i++) {
-		if (frame_read_result(r, &x) != 0)
-			goto bad;
-		if (x.cause != CAUSE_NONE && limit_memory_hit(p))
-			death_by_memory(p, &x);
-		one_result(p, &x, ending);
-	}
-	if (frame_read_result_end(r, &done, &models) != 0)
-		goto bad;
-	(void)snprintf(p->models, sizeof(p->models), "%.*s", (int)models.n,
-	    models.n > 0 ? models.p : "");
-	if (!done)
-		return;
-	if (ending)
-		slot_event(&p->slot, EV_DONE, mono_now(), WHY_NONE);
-	else
-		credit_back(p);
-	return;
-bad:
-	p->sup->stat.n[STAT_FRAMES_BAD]++;
-	log_err("slot", "slot=%u gen=%" PRIu32 " sent a broken RESULT",
-	    p->slot.index, p->slot.gen);
-	slot_event(&p->slot, EV_FENCE, mono_now(), WHY_BUG);
-}
-
-/* ---- dispatch ---- */
-
-static void
-start_job(struct proc *p, struct job *j, mono_t now)
-{
-	j->stage = STAGE_RUNNING;
-	j->proc = p;
-	j->slot = p->slot.index;
-	j->started = now;
-	j->started_at = sup_wall(p->sup);
-	j->deadline = mono_add(now, j->timeout);
-	j->note_after = mono_add(now, 150 * DUR_MS);
-	p->sup->stat.n[STAT_STARTED]++;
-}
-
-static dur_t
-timeout_of(const struct sup *sup, const struct job *j)
-{
-	const struct conf_supervisor *c = &sup->conf->supervisor;
-	dur_t t = j->spec.timeout;
-
-	if (t == 0)
-		t = sup->conf->handlers[j->handler].job_timeout;
-	if (t == 0)
-		t = c->job_timeout;
-	return (t < c->max_job_timeout ? t : c->max_job_timeout);
-}
-
-static void
-put_job(struct buf *b, const struct job *j)
-{
-	struct frame_job f = { .number = j->number,
-		.attempt = j->hist.attempts + 1, .id = slice_of(j->id),
-		.type = j->spec.type, .model = j->spec.model,
-		.model_version = j->spec.model_version,
-		.publish = j->spec.publish, .timeout = j->timeout,
-		.payload = { j->payload, j->payload_len } };
-
-	frame_put_job(b, &f);
-}
-
-/* The child could not be reached: its jobs never began. */
-static void
-undo_dispatch(struct proc *p)
-{
-	struct job *j;
-
-	while ((j = TAILQ_FIRST(&p->jobs)) != NULL) {
-		let_go(p, j);
-		j->started = 0;
-		finish_return(j, CAUSE_SHUTDOWN);
-	}
-	p->credit = 0;
-	slot_event(&p->slot, EV_FENCE, mono_now(), WHY_BUG);
-}
-
-void
-proc_dispatch(struct proc *p, struct job_list *jobs, unsigned n)
-{
-	struct frame_do d = { .credit = ++p->sup->seq, .njobs = n };
-	struct slot_arg arg = { .now = mono_now(), .deadline = MONO_NEVER };
-	struct buf b;
-	struct job *j;
-	mono_t fence = MONO_NEVER, at;
-
-	ASSERT(p->slot.state == SLOT_IDLE && p->njobs == 0);
-	d.handler = TAILQ_FIRST(jobs)->handler;
-	buf_init(&b, SIZE_MAX / 4);
-	frame_put_do(&b, p->slot.gen, &d);
-	TAILQ_CONCAT(&p->jobs, jobs, ready);
-	p->njobs = p->credit_jobs = n;
-	p->credit_handler = d.handler;
-	p->credit = d.credit;
-	TAILQ_FOREACH(j, &p->jobs, ready) {
-		j->timeout = timeout_of(p->sup, j);
-		start_job(p, j, arg.now);
-		put_job(&b, j);
-		if ((at = lease_fence(j->q)) < fence)
-			fence = at;
-	}
-	p->load_since = 0;
-	p->asked_stacks = false;
-	if (p->cage.dir[CAGE_MEMORY] != NULL)
-		cage_mark(&p->cage);
-	arg.deadline = limit_due(p, &arg.why);
-	proc_fence(p, fence);
-	atomic_store(&words_of(p)->ask, ASK_NONE);
-	FAILPOINT(DISPATCH_BUILT);
-	if (route_send(p->sup->route, p->slot.index, p->slot.gen, &b) != 0)
-		undo_dispatch(p);
-	else {
-		slot_post(&p->slot, EV_ASSIGN, &arg);
-		sup_wake_at(p->sup, mono_add(arg.now, 160 * DUR_MS));
-		FAILPOINT(DISPATCH_SENT);
-	}
-	buf_fini(&b);
-}
-
 void
 proc_end(struct proc *p, enum slot_why why, dur_t grace)
 {
 	struct slot_arg arg = { .now = mono_now(), .deadline = MONO_NEVER,
 		.why = why, .grace = grace };
 
-	if (p->slot.state == SLOT_BUSY || p->slot.state == SLOT_DRAINING)
-		slot_post(&p->slot, EV_END, &arg);
+	if (p->slot.state != SLOT_BUSY && p->slot.state != SLOT_DRAINING)
+		return;
+	(void)credit_withdraw(p, NULL);
+	slot_post(&p->slot, EV_END, &arg);
 }
 
 /* ---- life ---- */
+
+static int
+open_page(struct proc *p)
+{
+	size_t n = sizeof(struct page) + sizeof(struct page_slot);
+
+	p->page_fd = memfd_create("ganger-page", MFD_CLOEXEC);
+	if (p->page_fd < 0 || ftruncate(p->page_fd, (off_t)n) != 0)
+		return (-ERR_SYSTEM);
+	p->page = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    p->page_fd, 0);
+	if (p->page == MAP_FAILED)
+		return (-ERR_SYSTEM);
+	p->page->magic = PAGE_MAGIC;
+	p->page->nslots = 1;
+	atomic_store(&p->page->slot[0].fence_at, MONO_NEVER);
+	return (0);
+}
 
 struct proc *
 proc_new(struct sup *sup, struct pool *pool, unsigned index)
@@ -577,6 +358,11 @@ proc_new(struct sup *sup, struct pool *pool, unsigned index)
 	p->timer = evtimer_new(sup->base, timer_fired, p);
 	p->look = evtimer_new(sup->base, looked, p);
 	ASSERT(p->timer != NULL && p->look != NULL);
+	if (open_page(p) != 0) {
+		log_err("slot", "slot=%u no shared page: %s", index,
+		    strerror(errno));
+		abort();
+	}
 	return (p);
 }
 
@@ -596,6 +382,8 @@ proc_free(struct proc **pp)
 	event_free(p->look);
 	cage_fini(&p->cage);
 	contain_fini(&p->contain);
+	(void)munmap(p->page, sizeof(struct page) + sizeof(struct page_slot));
+	fd_close(&p->page_fd);
 	free(p->devices);
 	free(p->cpus_text);
 	p->magic = 0;

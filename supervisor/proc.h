@@ -20,8 +20,19 @@
 #define PROC_MAGIC 0x70726f63u
 
 struct event;
+struct page;
+struct page_slot;
 struct pool;
 struct sup;
+
+/* One DO frame that is out. */
+struct credit {
+	uint32_t number;
+	unsigned handler;
+	unsigned njobs;           /* that were sent */
+	mono_t sent;
+	bool recalled;            /* no further job of it begins */
+};
 
 /* One of the child's output pipes. */
 struct outlet {
@@ -55,12 +66,15 @@ struct proc {
 	mono_t ended_at;          /* when its jobs were told to end */
 	char last_words[256];     /* last line of stderr, for start failures */
 
-	/* The credit: jobs sent and not answered. */
-	uint64_t credit;          /* 0: none */
+	/* Credits: frames of jobs that are out, oldest first; see credit.c. */
+	struct page *page;        /* shared with the child */
+	int page_fd;
+	uint32_t last_credit;     /* number of the last one sent */
+	unsigned ncredits;
+	struct credit credits[FRAME_CREDITS_MAX];
+	mono_t last_back;         /* when one came back */
 	unsigned njobs;
-	unsigned credit_jobs;     /* njobs at its start */
-	unsigned credit_handler;  /* index into conf->handlers */
-	struct job_list jobs;     /* linked by job.ready */
+	struct job_list jobs;     /* all that are out, in order; job.ready */
 	char models[256];         /* loaded ones, as the child last said */
 	mono_t load_since;        /* jobs load, their clocks stand; 0: no */
 	unsigned failures;        /* children lost soon after they got a job,
@@ -80,16 +94,13 @@ void proc_free(struct proc **pp);
 void proc_exited(struct proc *p, int status);
 /* One frame of the live generation. */
 void proc_hello(struct proc *p, const struct frame_hello *h);
-void proc_results(struct proc *p, struct frame_reader *r);
 void proc_bug(struct proc *p, struct slice message);
 
-/* Sends one credit of jobs; the slot must be IDLE. */
-void proc_dispatch(struct proc *p, struct job_list *jobs, unsigned n);
 struct job *proc_job(struct proc *p, uint64_t number); /* or NULL */
 /* Ends what runs there by the ladder. */
 void proc_end(struct proc *p, enum slot_why why, dur_t grace);
-/* Sets the time by which the running jobs must be dead if nobody renews. */
-void proc_fence(struct proc *p, mono_t at);
+/* The child's words on its page. */
+struct page_slot *proc_words(const struct proc *p);
 
 /* spawn.c: forks and execs the child of the slot's present generation. */
 int spawn_child_of(struct proc *p);

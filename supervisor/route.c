@@ -19,6 +19,7 @@
 #include "proto/frame.h"
 #include "proto/startup.h"
 
+#include "supervisor/credit.h"
 #include "supervisor/job.h"
 #include "supervisor/limit.h"
 #include "supervisor/proc.h"
@@ -114,7 +115,7 @@ static const struct {
 	void (*func)(struct proc *, struct frame_reader *);
 } dispatch[] = {
 	{ FRAME_HELLO, on_hello },
-	{ FRAME_RESULT, proc_results },
+	{ FRAME_RESULT, credit_results },
 	{ FRAME_PROGRESS, on_progress },
 	{ FRAME_LOG, on_log },
 	{ FRAME_STARTED, on_started },

@@ -94,7 +94,7 @@ struct slot {
 
 struct slot_arg {
 	mono_t now;
-	mono_t deadline;            /* ASSIGN: when the credit must be back */
+	mono_t deadline;            /* ASSIGN: when to look again */
 	enum slot_why why;          /* END, FENCE, DRAIN */
 	dur_t grace;                /* END: instead of kill_grace; < 0: use it */
 };

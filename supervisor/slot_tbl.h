@@ -21,7 +21,7 @@
 	X(START, "wanted: start a child") \
 	X(HELLO, "the child is up and what it says fits") \
 	X(ASSIGN, "a credit was sent") \
-	X(DONE, "the credit came back and nothing of it is left") \
+	X(DONE, "the last credit came back and nothing of it is left") \
 	X(DEADLINE, "the state's deadline passed") \
 	X(END, "end the running jobs by the ladder (timeout, cancel, preemption)") \
 	X(FENCE, "end everything now, without grace (lease over, misfit, bug)") \

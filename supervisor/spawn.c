@@ -236,7 +236,7 @@ make_fds(const struct proc *p, int ours[3], int theirs[5])
 	ours[0] = pair[0];
 	theirs[3] = pair[1];
 	(void)setsockopt(ours[0], SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
-	if ((theirs[4] = fcntl(p->sup->page_fd, F_DUPFD_CLOEXEC, FD_HIGH)) < 0)
+	if ((theirs[4] = fcntl(p->page_fd, F_DUPFD_CLOEXEC, FD_HIGH)) < 0)
 		return (-ERR_SYSTEM);
 	for (i = 0; i < 5; i++)
 		if (theirs[i] < FD_HIGH && raise_fd(&theirs[i]) != 0)

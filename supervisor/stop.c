@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 
+#include "supervisor/credit.h"
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
 #include "supervisor/proc.h"
@@ -24,7 +25,11 @@ give_back_waiting(struct sup *sup)
 {
 	struct pool *p;
 	struct job *j;
+	unsigned i;
 
+	for (i = 0; i < sup->nslots; i++)
+		if (sup->slots[i] != NULL && sup->slots[i]->njobs > 0)
+			credit_give_back(sup->slots[i]);
 	TAILQ_FOREACH(p, &sup->pools, link)
 		while ((j = TAILQ_FIRST(&p->ready)) != NULL)
 			finish_return(j, CAUSE_SHUTDOWN);

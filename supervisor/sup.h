@@ -26,7 +26,7 @@ struct conn_group;
 struct event;
 struct event_base;
 struct http;
-struct page;
+struct pace;
 struct route;
 
 enum sup_mode { MODE_RUNNING, MODE_DRAINING, MODE_STOPPING };
@@ -69,8 +69,6 @@ struct sup {
 
 	/* Children */
 	struct route *route;
-	struct page *page;
-	int page_fd;
 	char *endpoint;
 	char *child_path;             /* ganger-child */
 	struct slot_limits limits;
@@ -82,6 +80,7 @@ struct sup {
 	unsigned nslots;
 	struct proc **slots;          /* by slot index; borrows from pools */
 	unsigned njobs;               /* jobs held, all queues */
+	struct pace *pace;            /* owns; by handler */
 
 	struct http *http;
 	struct event *wake;           /* the next turn that no event brings */

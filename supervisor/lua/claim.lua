@@ -3,7 +3,8 @@
 -- KEYS 1 Q  2 {Q}:high  3 {Q}:low  4 {Q}:leased:<worker>  5 {Q}:leases
 --      6 {Q}:history
 -- ARGV 1 token  2 worker  3 lease ms  4 5 6 how many of this call's turns
---      belong to high, normal, low (their sum is `want`)
+--      belong to high, normal, low (their sum is `want`)  7 1: no lane gives
+--      its turns to another
 -- Answer { now ms, history, lane, payload, lane, payload ... }
 --      history is 1 if any job of the queue has one (then look the ids up);
 --      lane is 0 high, 1 normal, 2 low, in the order in which jobs were taken.
@@ -50,7 +51,9 @@ for lane = 1, 3 do
 	take(lane, quota[lane])
 end
 for lane = 1, 3 do
-	take(lane, want - got)
+	if ARGV[7] ~= '1' then
+		take(lane, want - got)
+	end
 end
 if got == 0 then
 	return refused or out

@@ -1,0 +1,82 @@
+/* Measured pace of handlers. See pace.h. */
+#include "config.h"
+
+#include "supervisor/pace.h"
+
+#include "supervisor/sup.h"
+
+#define ENOUGH 8        /* jobs measured before anything is taken ahead */
+#define WEIGHT 8.0      /* of the old mean against one new credit */
+
+static dur_t
+look_ahead(const struct sup *sup)
+{
+	return (sup->conf->supervisor.look_ahead);
+}
+
+void
+pace_saw(struct sup *sup, unsigned handler, unsigned n, dur_t each)
+{
+	struct pace *p = &sup->pace[handler];
+	double x = (double)each, most = 10.0 * (double)look_ahead(sup);
+
+	/* One long job must not hide a thousand short ones for ever. */
+	if (x > most)
+		x = most;
+	p->mean = p->seen == 0 ? x : p->mean + (x - p->mean) / WEIGHT;
+	p->seen = p->seen + n < 1000 ? p->seen + n : 1000;
+}
+
+void
+pace_stalled(struct sup *sup, unsigned handler)
+{
+	sup->pace[handler].mean = (double)look_ahead(sup);
+}
+
+void
+pace_talked(struct sup *sup, unsigned handler)
+{
+	sup->pace[handler].talks = true;
+}
+
+/* A child that wears out must be idle between credits to be replaced. */
+static bool
+wears_out(const struct conf_handler *h)
+{
+	return (h->max_jobs_per_child > 0 || h->max_child_age > 0 ||
+	    h->max_child_memory > 0);
+}
+
+static bool
+is_short(const struct sup *sup, unsigned handler)
+{
+	const struct pace *p = &sup->pace[handler];
+
+	if (wears_out(&sup->conf->handlers[handler]))
+		return (false);
+	return (p->seen >= ENOUGH && !p->talks &&
+	    p->mean * 2 < (double)look_ahead(sup));
+}
+
+unsigned
+pace_jobs(const struct sup *sup, unsigned handler)
+{
+	const struct conf_handler *h = &sup->conf->handlers[handler];
+	unsigned batch = (unsigned)h->batch_size, n;
+
+	/* A command is a process per job, and a runner gets a credit whole:
+	 * only a plugin's jobs can be taken back one by one. */
+	if (h->kind != CONF_PLUGIN || !is_short(sup, handler))
+		return (batch);
+	n = (unsigned)((double)look_ahead(sup) /
+	    (sup->pace[handler].mean + 1));
+	if (n > PACE_JOBS_MAX)
+		n = PACE_JOBS_MAX;
+	return (n > batch ? n : batch);
+}
+
+unsigned
+pace_credits(const struct sup *sup, unsigned handler)
+{
+	return (is_short(sup, handler) ? 2 : 1);
+}
