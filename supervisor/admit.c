@@ -375,6 +375,7 @@ admit_claimed(struct sup *sup, const struct admit_from *from,
 	    from->number);
 	j->lane_from = from->lane;
 	j->lost = from->lost;
+	j->urgent = from->urgent;
 	j->payload = payload->str;
 	j->payload_len = payload->len;
 	payload->str = NULL;

@@ -20,6 +20,7 @@ struct admit_from {
 	unsigned number;        /* its lease is "<token>:<number>" */
 	enum job_lane lane;     /* the list it was in */
 	bool history;           /* the queue has histories: look its up */
+	bool urgent;            /* goes before jobs that wait for a slot */
 	bool lost;              /* taken over from a worker that is gone */
 };
 

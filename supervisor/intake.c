@@ -78,6 +78,28 @@ share_turns(struct queue *q, unsigned want, unsigned quota[LANE_N])
 	}
 }
 
+/* Turns left in the present round of the pattern. A claim does not go past its
+ * end: within a call lanes come one after the other, so a call of several
+ * rounds would have them in long runs. */
+static unsigned
+turns_left(const struct queue *q)
+{
+	const unsigned *w = q->sup->conf->supervisor.weights;
+
+	return (w[0] + w[1] + w[2] - q->turn);
+}
+
+/* Whether the next turn is high's; nothing is taken. */
+static bool
+is_highs_turn(const struct queue *q)
+{
+	struct queue copy = *q;
+	unsigned quota[LANE_N];
+
+	share_turns(&copy, 1, quota);
+	return (quota[LANE_HIGH] == 1);
+}
+
 static void
 arm_bells(struct queue *q)
 {
@@ -130,10 +152,12 @@ look_at_high(struct claim *c, const redisReply *r)
 
 	for (i = 2; i + 1 < r->elements; i += 2)
 		high += r->element[i]->integer == LANE_HIGH;
-	if (high < c->high) {
+	/* Served, or empty: only one that comes into an empty lane is urgent,
+	 * else the shares of the lanes decide. */
+	if (c->high > 0)
 		c->q->urgent = false;
+	if (high < c->high)
 		bell_arm(c->q->bell[LANE_HIGH]);
-	}
 }
 
 /* Answer of claim or recover: { now, history, lane, payload ... }. numbers is
@@ -154,7 +178,7 @@ take_jobs(struct claim *c, redisReply *r, const redisReply *numbers)
 			(unsigned)numbers->element[n]->integer,
 			.lane = (enum job_lane)r->element[i]->integer,
 			.history = r->element[1]->integer != 0,
-			.lost = c->reaped };
+			.lost = c->reaped, .urgent = c->urgent };
 		if (numbers != NULL && is_known(c->q, c->token, from.number))
 			continue;
 		admit_claimed(sup, &from, r->element[i + 1]);
@@ -213,7 +237,7 @@ ask(struct pool *p, struct queue *q, unsigned want, bool urgent)
 	struct sup *sup = p->sup;
 	struct script_args *a;
 	struct claim *c = xcalloc(1, sizeof(*c));
-	unsigned quota[LANE_N] = { [LANE_HIGH] = want }, i;
+	unsigned quota[LANE_N], i;
 
 	c->magic = CLAIM_MAGIC;
 	c->q = q;
@@ -221,9 +245,9 @@ ask(struct pool *p, struct queue *q, unsigned want, bool urgent)
 	c->want = want;
 	c->sent = mono_now();
 	intake_token(sup, c->token, sizeof(c->token));
-	if (!urgent)
-		share_turns(q, want, quota);
+	share_turns(q, want, quota);
 	c->high = quota[LANE_HIGH];
+	c->urgent = urgent;
 	a = script_begin(SCRIPT_CLAIM);
 	script_key(a, q->lane[LANE_NORMAL]);
 	script_key(a, q->lane[LANE_HIGH]);
@@ -267,12 +291,17 @@ feed_pool(struct pool *p)
 			want = CLAIM_MAX;
 		left--;
 		room -= want;
-		ask(p, q, want, false);
+		while (want > 0) {
+			unsigned n = turns_left(q) < want ? turns_left(q) : want;
+
+			ask(p, q, n, false);
+			want -= n;
+		}
 	}
 	for (i = 0; i < p->nqueues && room == 0; i++) {
 		q = p->queues[i];
 		if (q->urgent && q->asked == 0 && !q->closing &&
-		    pool_can_yield(p))
+		    is_highs_turn(q) && pool_can_yield(p))
 			ask(p, q, 1, true);
 	}
 	if (p->nqueues > 0)

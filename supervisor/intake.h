@@ -19,6 +19,7 @@ struct claim {
 	struct queue *q;           /* borrows */
 	struct pool *pool;         /* borrows */
 	unsigned want, high;       /* jobs asked for; of them from high */
+	bool urgent;               /* only from high, before jobs that wait */
 	bool reaped;               /* a reap: its jobs were others' */
 	mono_t sent;
 	char token[40];

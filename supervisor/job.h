@@ -73,6 +73,7 @@ struct job {
 	struct history hist;
 	unsigned handler;           /* index into conf->handlers */
 	dur_t timeout;
+	bool urgent;                /* claimed to go before those that wait */
 	bool lost;                  /* taken over from a worker that died */
 	bool never_ran;             /* taken over, but surely not begun */
 

@@ -226,9 +226,9 @@ line_up(struct pool *p, struct job *j)
 
 	j->stage = STAGE_READY;
 	p->nready++;
-	if (j->spec.lane == LANE_HIGH) {
+	if (j->urgent) {
 		TAILQ_FOREACH(other, &p->ready, ready)
-			if (other->spec.lane != LANE_HIGH) {
+			if (!other->urgent) {
 				TAILQ_INSERT_BEFORE(other, j, ready);
 				return;
 			}
@@ -264,7 +264,7 @@ pool_take(struct pool *p, struct job *j)
 	j->pool = p;
 	p->last_handler = (int)j->handler;
 	line_up(p, j);
-	if (j->spec.lane == LANE_HIGH && pick(p, j, &n) == NULL)
+	if (j->urgent && pick(p, j, &n) == NULL)
 		make_room(p);
 }
 
@@ -275,13 +275,13 @@ pool_put_back(struct pool *p, struct job *j)
 
 	j->stage = STAGE_READY;
 	p->nready++;
-	if (j->spec.lane != LANE_HIGH)
+	if (!j->urgent)
 		TAILQ_FOREACH(other, &p->ready, ready)
-			if (other->spec.lane != LANE_HIGH) {
+			if (!other->urgent) {
 				TAILQ_INSERT_BEFORE(other, j, ready);
 				return;
 			}
-	if (j->spec.lane == LANE_HIGH)
+	if (j->urgent)
 		TAILQ_INSERT_HEAD(&p->ready, j, ready);
 	else
 		TAILQ_INSERT_TAIL(&p->ready, j, ready);

@@ -392,7 +392,7 @@ START_TEST(t_a_page_without_the_slot_is_refused)
 
 	fake_init(&f);
 	fake_selftest(&f);
-	f.start.slot = 900;
+	f.page->nslots = 0;
 	fake_spawn(&f, -1);
 	ck_assert_int_eq(fake_wait_exit(&f), CHILD_EXIT_STARTUP);
 	fake_fini(&f);
