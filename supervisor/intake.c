@@ -29,7 +29,6 @@
 #include "supervisor/script.h"
 #include "supervisor/sup.h"
 
-#define CLAIM_MAX 64          /* jobs in one call */
 #define SIFT_LOOK 256         /* jobs looked at; the contract's number */
 #define SIFT_LARGEST 65536    /* bytes; larger ones are moved when claimed */
 #define PROMOTE_MAX 128
@@ -46,15 +45,16 @@ intake_token(struct sup *sup, char *out, size_t size)
  * where in the pattern it is, so that also single claims keep the share.
  */
 static void
-share_turns(struct queue *q, unsigned want, unsigned quota[LANE_N])
+share_turns(struct queue *q, unsigned want, unsigned quota[LANE_N],
+    unsigned char *turns)
 {
 	const unsigned *w = q->sup->conf->supervisor.weights;
-	unsigned total = w[0] + w[1] + w[2], lane, best, t;
+	unsigned total = w[0] + w[1] + w[2], lane, best, t, i;
 	int64_t lead, best_lead;
 
 	for (lane = 0; lane < LANE_N; lane++)
 		quota[lane] = 0;
-	while (want-- > 0) {
+	for (i = 0; i < want; i++) {
 		/* due after t+1 turns: weight * (t+1) / total; take the lane
 		 * that is furthest behind what it is due */
 		t = q->turn;
@@ -69,6 +69,7 @@ share_turns(struct queue *q, unsigned want, unsigned quota[LANE_N])
 			}
 		}
 		quota[best]++;
+		turns[i] = (unsigned char)best;
 		q->given[best]++;
 		if (++q->turn == total) {
 			q->turn = 0;
@@ -78,25 +79,15 @@ share_turns(struct queue *q, unsigned want, unsigned quota[LANE_N])
 	}
 }
 
-/* Turns left in the present round of the pattern. A claim does not go past its
- * end: within a call lanes come one after the other, so a call of several
- * rounds would have them in long runs. */
-static unsigned
-turns_left(const struct queue *q)
-{
-	const unsigned *w = q->sup->conf->supervisor.weights;
-
-	return (w[0] + w[1] + w[2] - q->turn);
-}
-
 /* Whether the next turn is high's; nothing is taken. */
 static bool
 is_highs_turn(const struct queue *q)
 {
 	struct queue copy = *q;
 	unsigned quota[LANE_N];
+	unsigned char turn;
 
-	share_turns(&copy, 1, quota);
+	share_turns(&copy, 1, quota, &turn);
 	return (quota[LANE_HIGH] == 1);
 }
 
@@ -160,32 +151,74 @@ look_at_high(struct claim *c, const redisReply *r)
 		bell_arm(c->q->bell[LANE_HIGH]);
 }
 
-/* Answer of claim or recover: { now, history, lane, payload ... }. numbers is
- * NULL (1, 2, 3 ...) or recover's list. Returns how many jobs there were. */
-static unsigned
-take_jobs(struct claim *c, redisReply *r, const redisReply *numbers)
+static void
+admit_one(struct claim *c, redisReply *r, size_t i, unsigned number)
 {
-	struct sup *sup = c->q->sup;
-	unsigned n = 0;
-	size_t i, end = r->elements - (numbers != NULL ? 1 : 0);
-	struct admit_from from;
+	struct admit_from from = { .q = c->q, .pool = c->pool,
+		.token = c->token, .number = number,
+		.lane = (enum job_lane)r->element[i]->integer,
+		.history = r->element[1]->integer != 0,
+		.lost = c->reaped, .urgent = c->urgent };
 
-	sup_saw_redis(sup, r->element[0]->integer, c->sent);
-	lease_extend(c->q, c->sent);
-	for (i = 2; i + 1 < end; i += 2, n++) {
-		from = (struct admit_from){ .q = c->q, .pool = c->pool,
-			.token = c->token, .number = numbers == NULL ? n + 1 :
-			(unsigned)numbers->element[n]->integer,
-			.lane = (enum job_lane)r->element[i]->integer,
-			.history = r->element[1]->integer != 0,
-			.lost = c->reaped, .urgent = c->urgent };
-		if (numbers != NULL && is_known(c->q, c->token, from.number))
+	admit_claimed(c->q->sup, &from, r->element[i + 1]);
+}
+
+/* The first job in the answer that is of that lane and not taken yet, else
+ * the first one at all. */
+static size_t
+next_of(const redisReply *r, unsigned lane)
+{
+	size_t i, any = 0;
+
+	for (i = 2; i + 1 < r->elements; i += 2) {
+		if (r->element[i + 1]->str == NULL)
 			continue;
-		admit_claimed(sup, &from, r->element[i + 1]);
+		if (r->element[i]->integer == (long long)lane)
+			return (i);
+		if (any == 0)
+			any = i;
 	}
+	return (any);
+}
+
+/*
+ * Answer of claim: { now, history, lane, payload ... }, lane after lane. They
+ * are admitted in the order of their turns, so that the share of the lanes
+ * also holds within one call. Returns how many there were.
+ */
+static unsigned
+take_jobs(struct claim *c, redisReply *r)
+{
+	unsigned n = (unsigned)(r->elements - 2) / 2, k;
+	size_t i;
+
+	sup_saw_redis(c->q->sup, r->element[0]->integer, c->sent);
+	lease_extend(c->q, c->sent);
+	for (k = 0; k < n && k < c->want; k++)
+		if ((i = next_of(r, c->turns[k])) != 0)
+			admit_one(c, r, i, (unsigned)i / 2);
 	if (n > 0)
 		admit_histories(c->q);
 	return (n);
+}
+
+/* Answer of recover: as claim's, and the list of the jobs' numbers. */
+static void
+take_recovered(struct claim *c, redisReply *r)
+{
+	const redisReply *numbers = r->element[r->elements - 1];
+	unsigned n = 0, number;
+	size_t i;
+
+	sup_saw_redis(c->q->sup, r->element[0]->integer, c->sent);
+	lease_extend(c->q, c->sent);
+	for (i = 2; i + 1 < r->elements - 1; i += 2, n++) {
+		number = (unsigned)numbers->element[n]->integer;
+		if (!is_known(c->q, c->token, number))
+			admit_one(c, r, i, number);
+	}
+	if (n > 0)
+		admit_histories(c->q);
 }
 
 static bool
@@ -221,7 +254,7 @@ claim_answered(void *priv, redisReply *r)
 	if (r->elements > 2)
 		FAILPOINT(CLAIM_ANSWERED);
 	look_at_high(c, r);
-	n = take_jobs(c, r, NULL);
+	n = take_jobs(c, r);
 	q->sup->stat.n[STAT_CLAIMED] += n;
 	if (n < c->want && c->want > c->high && q->asked == 0) {
 		q->waiting = false;
@@ -245,7 +278,7 @@ ask(struct pool *p, struct queue *q, unsigned want, bool urgent)
 	c->want = want;
 	c->sent = mono_now();
 	intake_token(sup, c->token, sizeof(c->token));
-	share_turns(q, want, quota);
+	share_turns(q, want, quota, c->turns);
 	c->high = quota[LANE_HIGH];
 	c->urgent = urgent;
 	a = script_begin(SCRIPT_CLAIM);
@@ -291,12 +324,7 @@ feed_pool(struct pool *p)
 			want = CLAIM_MAX;
 		left--;
 		room -= want;
-		while (want > 0) {
-			unsigned n = turns_left(q) < want ? turns_left(q) : want;
-
-			ask(p, q, n, false);
-			want -= n;
-		}
+		ask(p, q, want, false);
 	}
 	for (i = 0; i < p->nqueues && room == 0; i++) {
 		q = p->queues[i];
@@ -334,7 +362,7 @@ recover_answered(void *priv, redisReply *r)
 		sup_redis_error(c->q->sup, "recover", c->q->name, r);
 	else if (r->elements > 3) {
 		FAILPOINT(RECOVER_ANSWERED);
-		(void)take_jobs(c, r, r->element[r->elements - 1]);
+		take_recovered(c, r);
 	}
 	free_claim(&c);
 }

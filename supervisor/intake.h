@@ -12,6 +12,8 @@
 struct pool;
 struct sup;
 
+#define CLAIM_MAX 64        /* jobs in one call */
+
 /* One claim on its way, kept until its answer is here or it is recovered. */
 struct claim {
 	unsigned magic;
@@ -23,6 +25,7 @@ struct claim {
 	bool reaped;               /* a reap: its jobs were others' */
 	mono_t sent;
 	char token[40];
+	unsigned char turns[CLAIM_MAX]; /* lanes, in the order of their turns */
 };
 #define CLAIM_MAGIC 0x636c616du
 
