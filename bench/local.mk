@@ -6,3 +6,9 @@ bench_bench_proto_LDADD = libproto.a libbase.a $(MSGPACK_LIBS) -lm
 .PHONY: bench-proto
 bench-proto: bench/bench_proto$(EXEEXT)
 	bench/bench_proto$(EXEEXT)
+
+# How exact the end of a job is; bench/deadline --peers adds Celery and RQ.
+EXTRA_DIST += bench/deadline
+.PHONY: bench-deadline
+bench-deadline: all
+	$(PYTHON3) $(srcdir)/bench/deadline --build . --peers
