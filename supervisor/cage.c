@@ -140,20 +140,36 @@ limit_text(enum cage_kind k, bool v2, uint64_t limit, char out[24])
 	(void)snprintf(out, 24, "%" PRIu64, limit);
 }
 
-static bool
-cage_v2(struct cage *g, const struct contain *c, enum cage_kind k)
+static int
+write_v2(const struct cage *g, const char *dir, enum cage_kind k)
 {
 	char text[24];
 
-	if (c->dir == NULL)
-		return (false);
 	limit_text(k, true, g->limit[k], text);
-	if (put(c->dir, kinds[k].file2, text) != 0)
-		return (false);
+	if (put(dir, kinds[k].file2, text) != 0)
+		return (-1);
 	if (k == CAGE_MEMORY) {
-		(void)put(c->dir, "memory.swap.max", "0");
-		(void)put(c->dir, "memory.oom.group", "1");
+		(void)put(dir, "memory.swap.max", "0");
+		(void)put(dir, "memory.oom.group", "1");
 	}
+	return (0);
+}
+
+void
+cage_renew(const struct cage *g)
+{
+	unsigned k;
+
+	for (k = 0; k < CAGE_N; k++)
+		if (g->v2[k])
+			(void)write_v2(g, g->dir[k], (enum cage_kind)k);
+}
+
+static bool
+cage_v2(struct cage *g, const struct contain *c, enum cage_kind k)
+{
+	if (c->dir == NULL || write_v2(g, c->dir, k) != 0)
+		return (false);
 	g->v2[k] = true;
 	g->dir[k] = xstrdup(c->dir);
 	return (true);

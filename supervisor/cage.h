@@ -36,6 +36,8 @@ struct cage {
 void cage_init(struct cage *g, const struct contain *c, unsigned slot,
     const uint64_t limit[CAGE_N]);
 void cage_fini(struct cage *g);
+/* The slot's v2 leaf is a new one: its limits again. */
+void cage_renew(const struct cage *g);
 /* Removes what this or a former run left in the v1 hierarchies. */
 void cage_clean(void);
 /* In the new child before exec. Async-signal-safe. 0 or -1. */

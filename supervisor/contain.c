@@ -248,6 +248,19 @@ contain_fini(struct contain *c)
 	c->dir = NULL;
 }
 
+bool
+contain_renew(struct contain *c)
+{
+	if (!c->killed)
+		return (false);
+	if (rmdir(c->dir) != 0 || mkdir(c->dir, 0755) != 0) {
+		(void)mkdir(c->dir, 0755);
+		return (false);
+	}
+	c->killed = false;
+	return (true);
+}
+
 int
 contain_join(const struct contain *c)
 {
@@ -403,8 +416,10 @@ contain_signal(struct contain *c, pid_t child, int sig, pid_t except)
 	unsigned i, n = 0;
 
 	if (c->way == CONTAIN_CGROUP2 && sig == SIGKILL && except == 0 &&
-	    write_text(c->dir, "cgroup.kill", "1") == 0)
+	    write_text(c->dir, "cgroup.kill", "1") == 0) {
+		c->killed = true;
 		return (1);
+	}
 	list_pids(c, child, &p);
 	for (i = 0; i < p.n; i++)
 		if (p.pid[i] != except && kill(p.pid[i], sig) == 0)

@@ -23,6 +23,7 @@ enum contain_way {
 struct contain {
 	enum contain_way way;
 	char *dir;          /* the leaf; NULL when swept */
+	bool killed;        /* cgroup.kill was written into it */
 	char mark[64];      /* value of GANGER_MARK of this slot's processes */
 };
 
@@ -35,6 +36,9 @@ const char *contain_way_name(enum contain_way way);
 
 void contain_init(struct contain *c, const char *worker_id, unsigned slot);
 void contain_fini(struct contain *c);
+/* Before a spawn, when nothing is left: true if the leaf is a new one. Some
+ * kernels kill what is cloned into a cgroup that was ever killed. */
+bool contain_renew(struct contain *c);
 /* In the new child, before exec: join. Async-signal-safe. 0 or -1. */
 int contain_join(const struct contain *c);
 /* Sends a signal to every process of the slot but `except` (0: none). child

@@ -74,6 +74,8 @@ op_spawn(struct slot *s)
 	atomic_store(&proc_words(p)->fence_at, MONO_NEVER);
 	atomic_store(&proc_words(p)->ask, ASK_NONE);
 	atomic_store(&proc_words(p)->gen, s->gen);
+	if (contain_renew(&p->contain))
+		cage_renew(&p->cage);
 	if ((r = spawn_child_of(p)) != 0) {
 		log_err("slot", "slot=%u could not start a child: %s",
 		    s->index, err_text(r));
@@ -241,6 +243,9 @@ proc_exited(struct proc *p, int status)
 	p->status = status;
 	p->dead = true;
 	death_of_child(p, &d);
+	if (p->slot.state == SLOT_STARTING && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGKILL)
+		spawn_died_at_birth(p->sup);
 	if (d.unasked) {
 		p->sup->stat.n[STAT_CHILD_DEATHS]++;
 		log_warn("slot", "slot=%u gen=%" PRIu32 " pid=%d state=%s %s%s%s",

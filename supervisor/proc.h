@@ -104,6 +104,8 @@ struct page_slot *proc_words(const struct proc *p);
 
 /* spawn.c: forks and execs the child of the slot's present generation. */
 int spawn_child_of(struct proc *p);
+/* A new child was killed by nobody that we know of. */
+void spawn_died_at_birth(struct sup *sup);
 
 /* output.c: the pipes of the child as lines of the jobs' log. */
 int output_open(struct proc *p, int fds[2]);

@@ -8,8 +8,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +161,7 @@ struct launch {
 	char **env;
 	char *argv[2];
 	int nice;
+	bool joined;        /* it begins in its cgroup */
 	char oom_adj[16];   /* empty: leave it */
 };
 
@@ -188,7 +191,7 @@ become_child(const struct launch *l)
 			(void)signal(i, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
-	if (contain_join(&l->p->contain) != 0 ||
+	if ((!l->joined && contain_join(&l->p->contain) != 0) ||
 	    cage_join(&l->p->cage) != 0 ||
 	    cpus_set_affinity(0, &l->p->cpus) != 0)
 		_exit(CHILD_EXIT_STARTUP);
@@ -203,6 +206,35 @@ become_child(const struct launch *l)
 	(void)umask(077);
 	(void)execve(l->argv[0], l->argv, l->env);
 	_exit(CHILD_EXIT_STARTUP);
+}
+
+/*
+ * fork; into the slot's cgroup where the kernel can: moving a process there
+ * afterwards waits for an RCU grace period, 10 ms and more of each start.
+ */
+static pid_t
+fork_into(struct launch *l)
+{
+	struct clone_args args;
+	pid_t pid;
+	int dir;
+
+	if (l->p->contain.dir == NULL || l->p->contain.killed ||
+	    l->p->sup->no_clone_into ||
+	    (dir = open(l->p->contain.dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) <
+	    0)
+		return (fork());
+	memset(&args, 0, sizeof(args));
+	args.flags = CLONE_INTO_CGROUP;
+	args.exit_signal = SIGCHLD;
+	args.cgroup = (uint64_t)dir;
+	l->joined = true;       /* the new process has its own copy */
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	(void)close(dir);
+	if (pid >= 0)
+		return (pid);
+	l->joined = false;
+	return (fork());
 }
 
 static int
@@ -245,6 +277,16 @@ make_fds(const struct proc *p, int ours[3], int theirs[5])
 	    fd_nonblock(ours[2]));
 }
 
+void
+spawn_died_at_birth(struct sup *sup)
+{
+	if (sup->no_clone_into)
+		return;
+	sup->no_clone_into = true;
+	log_warn("slot", "a child was killed at its start: children are not "
+	    "cloned into their cgroup any more");
+}
+
 int
 spawn_child_of(struct proc *p)
 {
@@ -262,7 +304,7 @@ spawn_child_of(struct proc *p)
 	    (r = output_open(p, ours + 1)) != 0)
 		goto out;
 	l.env = make_env(p);
-	if ((pid = fork()) == 0)
+	if ((pid = fork_into(&l)) == 0)
 		become_child(&l);
 	if (pid < 0) {
 		r = -ERR_SYSTEM;

@@ -73,6 +73,7 @@ struct sup {
 	char *child_path;             /* ganger-child */
 	struct slot_limits limits;
 	enum contain_way way;
+	bool no_clone_into;           /* see spawn.c */
 
 	struct queue_list queues;
 	struct cancel_list cancels;   /* under way, see cancel.h */
