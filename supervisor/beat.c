@@ -50,18 +50,24 @@ retry(void *priv, redisReply *r)
 	beat_send(priv);
 }
 
-/* The id is ours: what a former run of it left is ours too, before any claim
- * (the calls keep their order). */
+/*
+ * The id is ours: what former runs of it left is ours too. At the start that
+ * comes before any claim (the calls keep their order); it is repeated because
+ * an answer may get lost, or a claim of a dead run arrive late.
+ */
 static void
-first_accepted(struct sup *sup)
+accepted(struct sup *sup)
 {
 	struct queue *q;
 
+	TAILQ_FOREACH(q, &sup->queues, link)
+		lease_reap(q);
+}
+
+static void
+first_accepted(struct sup *sup)
+{
 	sup->beaten = true;
-	TAILQ_FOREACH(q, &sup->queues, link) {
-		q->reap_own = false;
-		lease_reap(q, sup->id);
-	}
 	log_info("main", "worker %s is ready: %u slot(s), containment %s",
 	    sup->id, sup->nslots, contain_way_name(sup->way));
 	sup_announce(sup, 0);
@@ -77,6 +83,7 @@ answered(void *priv, redisReply *r)
 		return;
 	if (r->type == REDIS_REPLY_INTEGER) {
 		sup_saw_redis(sup, r->integer, sup->beat_sent);
+		accepted(sup);
 		if (!sup->beaten)
 			first_accepted(sup);
 	} else if (r->type == REDIS_REPLY_STRING) {

@@ -30,7 +30,6 @@ struct asked {
 	struct queue *q;
 	mono_t sent;
 	char token[40];
-	char of[160];
 };
 #define ASKED_MAGIC 0x61736b64u
 
@@ -235,8 +234,6 @@ reap_answered(void *priv, redisReply *r)
 			sup_redis_error(sup, "reap", q->name, r);
 		else
 			intake_lost(q, a->token, REAP_MAX, true);
-		/* nobody else takes over from us while we live */
-		q->reap_own = q->reap_own || a->of[0] != '\0';
 		goto out;
 	}
 	sup_saw_redis(sup, r->element[0]->integer, a->sent);
@@ -256,32 +253,34 @@ reap_answered(void *priv, redisReply *r)
 		admit_histories(q);
 	}
 	if (n == REAP_MAX)
-		lease_reap(q, a->of[0] != '\0' ? a->of : NULL);
+		lease_reap(q);
 out:
 	a->magic = 0;
 	free(a);
 }
 
 void
-lease_reap(struct queue *q, const char *of)
+lease_reap(struct queue *q)
 {
 	struct script_args *s = script_begin(SCRIPT_REAP);
 	struct asked *a = asked_new(q);
+	char status[256], mark[40];
 
 	intake_token(q->sup, a->token, sizeof(a->token));
-	(void)snprintf(a->of, sizeof(a->of), "%s", of != NULL ? of : "");
+	(void)snprintf(status, sizeof(status), "%s:worker:%s",
+	    q->sup->conf->redis.prefix, q->sup->id);
+	(void)snprintf(mark, sizeof(mark), "\"run\":\"%s\"", q->sup->run);
 	script_key(s, q->key.leases);
 	script_key(s, q->leased);
 	script_key(s, q->key.history);
+	script_key(s, status);
 	script_arg_str(s, q->sup->id);
 	script_arg_str(s, a->token);
 	script_arg_int(s, queue_lease_ms(q));
 	script_arg_int(s, REAP_MAX);
 	script_arg_str(s, q->key.leased_of);
-	script_arg_str(s, a->of);
-	if (script_call(q->sup->main, s, reap_answered, a) != 0) {
-		q->reap_own = q->reap_own || of != NULL;
+	script_arg_str(s, mark);
+	if (script_call(q->sup->main, s, reap_answered, a) != 0)
 		free(a);
-	}
 	FAILPOINT_MARK(REAP_SENT);
 }

@@ -20,8 +20,8 @@ void lease_extend(struct queue *q, mono_t sent);
 void lease_renew(struct sup *sup);
 /* Kills the jobs of queues whose fence has passed. */
 void lease_check(struct sup *sup);
-/* Takes over what is left of workers that are gone; of = NULL: of anybody
- * whose lease has ended, else of that worker whatever its end. */
-void lease_reap(struct queue *q, const char *of);
+/* Takes over what is left of workers whose lease has ended, and, where the
+ * last beat has shown that our id is ours, of former runs of this one. */
+void lease_reap(struct queue *q);
 
 #endif

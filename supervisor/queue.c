@@ -48,7 +48,6 @@ queue_get(struct sup *sup, const char *name)
 		return (q);
 	}
 	q = xcalloc(1, sizeof(*q));
-	q->reap_own = true;
 	q->magic = QUEUE_MAGIC;
 	q->sup = sup;
 	q->name = xstrdup(name);

@@ -59,7 +59,6 @@ struct queue {
 	bool promoting;
 	bool sifting;
 	mono_t sift_after;        /* look into the normal list not before */
-	bool reap_own;            /* a former run's leases may be left: ask */
 
 	/* Leases. */
 	struct job_list jobs;     /* all jobs that this worker holds of it */

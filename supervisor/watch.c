@@ -56,11 +56,6 @@ watch_slowly(struct queue *q, mono_t now)
 		q->stuck = false;
 		q->waiting = true;
 	}
-	if (q->reap_own && q->sup->beaten) {
-		q->reap_own = false;
-		lease_reap(q, q->sup->id);
-	}
-	lease_reap(q, NULL);
 }
 
 /* Something waits, slots are idle, and yet nothing is claimed: whatever the

@@ -1,12 +1,14 @@
--- reap: take over leases whose worker let them run out, as leases of ours.
+-- reap: take over leases whose worker let them run out, and those that former
+-- runs of this worker left, as leases of ours.
 --
--- KEYS 1 {Q}:leases  2 {Q}:leased:<me>  3 {Q}:history
+-- KEYS 1 {Q}:leases  2 {Q}:leased:<me>  3 {Q}:history  4 ai:worker:<me>
 -- ARGV 1 me  2 token ("<run>-<number>")  3 lease ms  4 at most how many jobs
---      5 prefix of leases ("{Q}:leased:")
---      6 a worker whose leases are taken whatever their end ('' = none): at
---        start this is our own id, for what a former run of it left
+--      5 prefix of leases ("{Q}:leased:")  6 this run's mark, as in beat
 -- Answer { now ms, history, worker, payload, worker, payload ... }; the i-th
 --      job's lease is now the field "<token>:<i>" of ours.
+--
+-- What other runs hold under our id is taken whatever its end, but only by the
+-- run that has the id now: the last call of a dead run may arrive at any time.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local run = string.match(ARGV[2], '^[^-]*-') or ARGV[2]
@@ -34,14 +36,14 @@ local function take(worker)
 	end
 end
 
-if ARGV[6] ~= '' then
-	take(ARGV[6])
-else
-	local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 16)
-	for i = 1, #over do
-		if over[i] ~= ARGV[1] then
-			take(over[i])
-		end
+local status = redis.call('GET', KEYS[4])
+if status and string.find(status, ARGV[6], 1, true) then
+	take(ARGV[1])
+end
+local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 16)
+for i = 1, #over do
+	if over[i] ~= ARGV[1] then
+		take(over[i])
 	end
 end
 if n > 0 then

@@ -133,9 +133,16 @@ class LuaCase(unittest.TestCase):
         return self.eval("glance", [Q, HIGH, LOW, DELAYED, LEASES, DEAD],
                          [leased(""), most])
 
-    def reap(self, token, me="me", most=100, only=""):
-        return self.eval("reap", [LEASES, leased(me), HISTORY],
-                         [me, token, LEASE_MS, most, leased(""), only])
+    def reap(self, token, me="me", most=100):
+        run = token.rpartition("-")[0]
+        return self.eval("reap", [LEASES, leased(me), HISTORY,
+                                  "ai:worker:" + me],
+                         [me, token, LEASE_MS, most, leased(""),
+                          '"run":"%s"' % run])
+
+    def holds(self, run, worker="me"):
+        """That run has the worker's id."""
+        self.beat('{"run":"%s"}' % run, '"run":"%s"' % run, worker)
 
     def promote(self, most=100):
         return self.eval("promote", [DELAYED, HIGH, Q, LOW], [most])

@@ -113,27 +113,35 @@ class Reap(LuaCase):
                          sorted(b"j%d" % i for i in range(20)))
 
     def test_what_a_former_run_left_is_taken_at_start(self):
+        self.holds("run")
         self.hold("a", "b", worker="me", token="former-9")
         self.hold("other")
-        self.expire()
-        answer = self.reap("run-1", only="me")
+        answer = self.reap("run-1")
         self.assertEqual(sorted(answer[3::2]), [b"a", b"b"])
         self.assertEqual(set(self.leases("me")), {b"run-1:1", b"run-1:2"})
         self.assertIsNotNone(self.lease_end("me"))
         self.assertEqual(self.leases("dead"), {b"old:1": b"other"})
 
     def test_start_in_several_calls_takes_each_job_once(self):
+        self.holds("run")
         self.hold(*range(5), worker="me", token="former-9")
         taken = []
         for turn in (1, 2, 12, 13):
-            taken += self.reap("run-%d" % turn, only="me", most=2)[3::2]
+            taken += self.reap("run-%d" % turn, most=2)[3::2]
         self.assertEqual(sorted(map(int, taken)), list(range(5)))
         self.assertEqual(len(self.leases("me")), 5)
 
+    def test_dead_run_s_late_call_takes_nothing_of_the_living(self):
+        self.holds("run")
+        self.hold("mine", worker="me", token="run-1")
+        self.assertEqual(self.reap("former-2")[2:], [])
+        self.assertEqual(self.leases("me"), {b"run-1:1": b"mine"})
+
     def test_start_leaves_what_this_run_claimed(self):
+        self.holds("run")
         self.hold("former", worker="me", token="former-9")
         self.hold("mine", worker="me", token="run-1")
-        answer = self.reap("run-2", only="me")
+        answer = self.reap("run-2")
         self.assertEqual(answer[3::2], [b"former"])
         self.assertEqual(self.leases("me"),
                          {b"run-1:1": b"mine", b"run-2:1": b"former"})
