@@ -75,13 +75,20 @@ def leave_leases(bench, d, step, run):
 @brings("recover.sent", "recover.answered")
 def lose_answer(bench, d, step, run):
     """A claim whose answer is lost on the way."""
-    arm(bench, d, "claim.built")
-    submit(bench, step, run)
-    paused(bench, d)
-    bench.relay.deafen()
-    arm(bench, d, step)
-    let_go(bench)
-    lab.until("the claim", lambda: bench.state()[d.id] > 0, 10)
+    while True:
+        arm(bench, d, "claim.built")
+        submit(bench, step, run)
+        paused(bench, d)
+        bench.relay.deafen()
+        arm(bench, d, step)
+        let_go(bench)
+        try:
+            lab.until("the claim", lambda: bench.state()[d.id] > 0, 1)
+            break
+        except lab.Failure:             # it was a claim of another queue
+            d.disarm()
+            bench.relay.cut()
+            bench.drain(20)
     bench.oracle.killed("answer", None)
     bench.relay.cut()
 
@@ -106,7 +113,7 @@ def strike(bench, d, victim):
         d.start()
     else:
         pid = victim_pid(bench, d, victim)
-        hit = pid is not None and bench.kill_process(pid, victim)
+        hit = pid is not None and bench.kill_process(d, pid, victim)
         let_go(bench)
         return hit
     return True
@@ -151,6 +158,7 @@ def cell(step, victim, runs):
     except lab.Failure as e:
         bench.oracle.complain("run %d: %s", run + 1, e)
     finally:
+        log = d.log()[-4000:]
         d.disarm()
         if os.path.exists(bench.pause):
             let_go(bench)
@@ -159,6 +167,8 @@ def cell(step, victim, runs):
     oracle = bench.oracle
     if len(oracle.fenced) > fences:
         oracle.complain("runs that nothing had ended: %s", oracle.fenced)
+    if oracle.broken:
+        oracle.complain("the log's end: %s", log)
     return (step, victim, runs, hits, oracle.reruns, fences, oracle.broken)
 
 
@@ -168,7 +178,7 @@ def show(result):
         step, victim, runs, hits, reruns, fences,
         "BROKEN" if broken else "ok"), flush=True)
     for text in broken[:5]:
-        print("    " + text[:2000], flush=True)
+        print("    " + text[:4000], flush=True)
 
 
 def cells(args):

@@ -60,14 +60,14 @@ class Chaos:
     def child(self):
         d = self.pick()
         slots = d.slots() if d else ()
-        return slots and self.bench.kill_process(self.rng.choice(slots),
-                                                 "child")
+        return slots and self.bench.kill_process(
+            d, self.rng.choice(slots), "child")
 
     def job(self):
         d = self.pick()
         below = [p for s in d.slots() for p in lab.children(s)] if d else ()
-        return below and self.bench.kill_process(self.rng.choice(below),
-                                                 "job")
+        return below and self.bench.kill_process(
+            d, self.rng.choice(below), "job")
 
     def supervisor(self):
         d = self.pick()
