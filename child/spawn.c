@@ -9,6 +9,7 @@
 
 #include "child/spawn.h"
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -115,6 +116,9 @@ run_image(const struct spawn *s, int report)
 		give_up(report, STAGE_FDS);
 	if (s->user != NULL && become_user(s->user) != 0)
 		give_up(report, STAGE_USER);
+	/* should this child be killed with nobody left to clean up after it;
+	 * after the change of user, which would forget it */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (chdir(s->cwd) != 0)
 		give_up(report, STAGE_CWD);
 	execvpe(s->argv[0], s->argv, s->env);
