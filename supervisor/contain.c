@@ -219,13 +219,22 @@ contain_close(void)
 	branch = mark_prefix = NULL;
 }
 
+/* What all slots' marks begin with: as much of the prefix as fits. */
+static const char *
+mark_tail(void)
+{
+	size_t n = strlen(mark_prefix);
+
+	return (mark_prefix + (n > 50 ? n - 50 : 0));
+}
+
 void
 contain_init(struct contain *c, const char *worker_id, unsigned slot)
 {
 	*c = (struct contain){ .way = CONTAIN_SWEEP };
-	(void)snprintf(c->mark, sizeof(c->mark), "%.*s/%u", (int)sizeof(c->mark) - 8,
-	    mark_prefix != NULL ? mark_prefix + (strlen(mark_prefix) > 50 ?
-	    strlen(mark_prefix) - 50 : 0) : worker_id, slot);
+	(void)snprintf(c->mark, sizeof(c->mark), "%.*s/%u",
+	    (int)sizeof(c->mark) - 8,
+	    mark_prefix != NULL ? mark_tail() : worker_id, slot);
 	if (branch == NULL)
 		return;
 	c->dir = str_fmt("%s/slot%u", branch, slot);
@@ -322,20 +331,23 @@ read_stat(pid_t pid, pid_t *ppid, char *state, char *name, size_t size)
 	return (ok);
 }
 
+/* A mark that ends with '/' stands for all that begin with it. */
 static bool
 has_mark(pid_t pid, const char *mark)
 {
 	char path[64], *text = NULL, *p;
 	char want[96];
-	size_t n = 0;
+	size_t n = 0, len;
 	bool found = false;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
 	(void)snprintf(want, sizeof(want), "GANGER_MARK=%s", mark);
 	if (fd_slurp(path, 1u << 20, &text, &n) != 0)
 		return (false);
+	len = strlen(want);
 	for (p = text; p < text + n && !found; p += strlen(p) + 1)
-		found = strcmp(p, want) == 0;
+		found = strncmp(p, want, len) == 0 &&
+		    (p[len] == '\0' || want[len - 1] == '/');
 	free(text);
 	return (found);
 }
@@ -452,4 +464,33 @@ contain_count(struct contain *c, pid_t child, struct buf *holder)
 	if (p.n > 0 && holder != NULL)
 		describe(p.pid[0], holder);
 	return (p.n > 0 ? p.n : c->way == CONTAIN_CGROUP2 ? 1 : 0);
+}
+
+unsigned
+contain_end_former(void)
+{
+	mono_t until = mono_add(mono_now(), 2 * DUR_S);
+	struct timespec ms = { 0, 1000000 };
+	char mark[64];
+	struct dirent *e;
+	unsigned n;
+	pid_t pid;
+	DIR *d;
+
+	(void)snprintf(mark, sizeof(mark), "%s/", mark_tail());
+	do {
+		if ((d = opendir("/proc")) == NULL)
+			return (0);
+		n = 0;
+		while ((e = readdir(d)) != NULL)
+			if ((pid = atoi(e->d_name)) > 0 && pid != getpid() &&
+			    has_mark(pid, mark)) {
+				(void)kill(pid, SIGKILL);
+				n++;
+			}
+		(void)closedir(d);
+		if (n > 0)
+			(void)nanosleep(&ms, NULL);
+	} while (n > 0 && mono_now() < until);
+	return (n);
 }

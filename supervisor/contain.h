@@ -31,6 +31,10 @@ struct contain {
  * (owned by contain.c). Called once, before the first child. worker_id and
  * run_dir name our own branch. Kills what a former run of this worker left there. */
 enum contain_way contain_open(const char *worker_id, const char *run_dir);
+/* Ends what a former run of this id and folder has left outside that branch:
+ * without cgroups, or begun from another one. Waits two seconds at most; how
+ * many were still there. */
+unsigned contain_end_former(void);
 void contain_close(void);
 const char *contain_way_name(enum contain_way way);
 

@@ -501,6 +501,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 {
 	const struct conf *c = sup->conf;
 	char *work = str_fmt("%s/work", c->supervisor.run_dir);
+	unsigned left;
 	int code;
 
 	open_base(sup);
@@ -514,6 +515,9 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	sup->child_path = find_child();
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
 	sup->way = contain_open(sup->id, c->supervisor.run_dir);
+	if ((left = contain_end_former()) > 0)
+		log_err("contain", "%u process(es) of a former run of worker "
+		    "%s can't be ended", left, sup->id);
 	cage_clean();
 	reload_limits(sup);
 	write_pid(pid_fd);

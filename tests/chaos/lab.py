@@ -390,6 +390,7 @@ class Lab:
         below = tree(d.pid)
         d.process.kill()
         d.process.wait()
+        d.process = None
         self.oracle.killed("supervisor", below)
 
     def kill_process(self, d, pid, what):

@@ -114,6 +114,28 @@ class Takeover(unittest.TestCase):
         self.assertIsNone(bench.relay.trap)
         self.judge(bench)
 
+    def test_what_a_former_run_left_is_ended_first(self):
+        """A new run takes its id's leases at once, so nothing of the former
+        one may live, also where no cgroup holds it."""
+        bench = self.bench()
+        d = bench.daemon("w1")
+        d.start()
+        bench.push("plugin")
+        bench.drain(10)
+        slot = d.slots()[0]
+        with open("/proc/%d/environ" % slot, "rb") as f:
+            mark = [e.decode().split("=", 1) for e in f.read().split(b"\0")
+                    if e.startswith(b"GANGER_MARK=")]
+        bench.kill_daemon(d)
+        left = subprocess.Popen(["sleep", "60"], env=dict(os.environ,
+                                                          **dict(mark)))
+        self.addCleanup(left.kill)
+        d.start()
+        bench.push("plugin")
+        bench.drain(10)
+        self.assertEqual(left.poll(), -signal.SIGKILL)
+        self.judge(bench)
+
     def test_pidfile_lock_may_outlive_its_holder(self):
         """A supervisor that is killed while it forks leaves the lock with the
         fork for a moment: its successor waits, and does not refuse (73)."""
