@@ -304,10 +304,12 @@ histories_answered(void *priv, redisReply *r)
 			continue;
 		if (r == NULL || r->type != REDIS_REPLY_ARRAY ||
 		    i >= r->elements) {
+			j->hist.unknown = true;
 			finish_return(j, CAUSE_SHUTDOWN);
 			continue;
 		}
 		cancelled = j->hist.cancelled;
+		/* all of it anew, also what a cancel may have set */
 		history_parse(&j->hist, r->element[i]->str,
 		    r->element[i]->type == REDIS_REPLY_STRING ?
 		    r->element[i]->len : 0);

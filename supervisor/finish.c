@@ -231,7 +231,9 @@ give_back(struct job *j, enum stat_id counted, const char *target,
 	settle_word(s, where);
 	settle_word(s, lane);
 	settle_open(s);
-	if (x == NULL || x->state != STATE_MOVED)
+	if (j->hist.unknown)
+		(void)buf_putc(&s->text, '=');
+	else if (x == NULL || x->state != STATE_MOVED)
 		history_put(&j->hist, &s->text);
 	settle_shut(s);
 	settle_word(s, counter);

@@ -40,6 +40,7 @@ struct history {
 	wall_t due;         /* delay or run_at were waited for until then */
 	wall_t first;       /* when first seen, for ttl without queued_at */
 	bool cancelled;     /* cancelled while it waited */
+	bool unknown;       /* not answered: what Redis has of it stays */
 };
 
 struct log_tail {

@@ -6,7 +6,8 @@
 -- ARGV 1 lease field  2 id ('' = leave no record)  3 record ('' = none)
 --      4 life of the record in ms (0 = as long as the job lives)
 --      5 where: front, back, or the unix ms at which it is due
---      6 lane letter h n l (for the delayed set)  7 history ('' = forget it)
+--      6 lane letter h n l (for the delayed set)  7 history ('' = forget it;
+--      '=' leave it)
 --      8 counter of {Q}:stats to raise  9 events channel  10 event ('' = none)
 --      11 payload ('' = as it is in the lease)
 -- Answer 1, or 0 if the lease is not ours any more (nothing was changed).
@@ -38,7 +39,9 @@ if ARGV[2] ~= '' then
 			redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
 		end
 	end
-	if ARGV[7] ~= '' then
+	if ARGV[7] == '=' then
+		-- not known to the caller: as it is
+	elseif ARGV[7] ~= '' then
 		redis.call('HSET', KEYS[4], ARGV[2], ARGV[7])
 	else
 		redis.call('HDEL', KEYS[4], ARGV[2])

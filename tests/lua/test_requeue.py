@@ -65,6 +65,11 @@ class Requeue(LuaCase):
         self.assertTrue(50000 < left <= 60000, left)
         self.assertEqual(self.redis("HGETALL", HISTORY), [b"y", b"2"])
 
+    def test_history_that_is_not_known_stays(self):
+        self.redis("HSET", HISTORY, "x", "a2")
+        self.requeue("t:1", ident="x", history="=")
+        self.assertEqual(self.redis("HGET", HISTORY, "x"), b"a2")
+
     def test_without_id_nothing_is_written_about_it(self):
         self.redis("HSET", HISTORY, "", "1")
         self.requeue("t:1", ident="", record="r", history="h")

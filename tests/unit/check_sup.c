@@ -3,14 +3,45 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cpus.h"
+#include "base/log.h"
 #include "conf/conf.h"
 #include "proto/job.h"
+#include "supervisor/cage.h"
+#include "supervisor/contain.h"
 #include "supervisor/job.h"
 #include "supervisor/place.h"
 #include "supervisor/rename.h"
 #include "tests/check_run.h"
+
+/* Without a controller memory is sampled, and then it must be seen. */
+START_TEST(t_memory_is_sampled_where_nothing_else_keeps_it)
+{
+	const uint64_t limit[CAGE_N] = { [CAGE_MEMORY] = 1 << 20 };
+	const size_t size = 32 << 20;
+	struct contain c;
+	struct cage g;
+	uint64_t before;
+	size_t i;
+	char *p;
+
+	(void)log_open("check", "/dev/null", LOG_TEXT, LOG_L_DEBUG);
+	contain_init(&c, "none", 0);
+	cage_init(&g, &c, 0, limit);
+	ck_assert(cage_samples(&g));
+	ck_assert(!cage_killed(&g));
+	before = cage_resident(&c, getpid());
+	ck_assert_ptr_nonnull(p = malloc(size));
+	for (i = 0; i < size; i += 4096)
+		((volatile char *)p)[i] = 1;
+	ck_assert_uint_ge(cage_resident(&c, getpid()), before + size / 2);
+	free(p);
+	cage_fini(&g);
+	contain_fini(&c);
+}
+END_TEST
 
 static void
 renamed(const char *from, size_t n, bool msgpack, const char *to, size_t m)
@@ -115,6 +146,7 @@ main(void)
 	Suite *s = suite_create("supervisor");
 	TCase *tc = tcase_create("pure");
 
+	tcase_add_test(tc, t_memory_is_sampled_where_nothing_else_keeps_it);
 	tcase_add_test(tc, t_an_id_goes_in_and_nothing_else_changes);
 	tcase_add_test(tc, t_a_history_survives_its_text);
 	tcase_add_test(tc, t_a_history_of_an_older_worker_is_read);
