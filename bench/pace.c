@@ -1,0 +1,65 @@
+/*
+ * The producer of the latency benchmark: LPUSHes COUNT jobs onto KEY, RATE a
+ * second, each with "t", CLOCK_MONOTONIC in ns just before the call. In C,
+ * because the producer's own speed is part of what is measured.
+ *
+ *   pace SOCKET KEY COUNT RATE
+ */
+#include "config.h"
+
+#include <err.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <hiredis/hiredis.h>
+
+#include "base/clock.h"
+
+static void
+push(redisContext *ctx, const char *key, long i)
+{
+	char job[256];
+	void *r;
+	int n;
+
+	n = snprintf(job, sizeof(job), "{\"id\":\"pace-%08ld\","
+	    "\"type\":\"inference\",\"input\":[0.123456789,0.246913578,"
+	    "0.370370367,0.493827156,0.617283945],\"t\":%" PRId64 "}", i,
+	    mono_now());
+	r = redisCommand(ctx, "LPUSH %s %b", key, job, (size_t)n);
+	if (r == NULL)
+		errx(1, "redis: %s", ctx->errstr);
+	freeReplyObject(r);
+}
+
+int
+main(int argc, char **argv)
+{
+	redisContext *ctx;
+	struct timespec ts;
+	mono_t at;
+	double rate;
+	long i, count;
+
+	if (argc != 5)
+		errx(2, "usage: pace SOCKET KEY COUNT RATE");
+	count = strtol(argv[3], NULL, 10);
+	rate = strtod(argv[4], NULL);
+	ctx = redisConnectUnix(argv[1]);
+	if (ctx == NULL || ctx->err != 0 || !(rate > 0))
+		errx(1, "could not connect to %s", argv[1]);
+	at = mono_now() + 100000000;
+	for (i = 0; i < count; i++) {
+		ts.tv_sec = at / 1000000000;
+		ts.tv_nsec = at % 1000000000;
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts,
+		    NULL) != 0)
+			;
+		push(ctx, argv[2], i);
+		at += (mono_t)(1e9 / rate);
+	}
+	redisFree(ctx);
+	return (0);
+}
