@@ -7,6 +7,7 @@
 #include "supervisor/cage.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,14 +51,18 @@ static int
 put(const char *dir, const char *file, const char *text)
 {
 	char *path = str_fmt("%s/%s", dir, file);
-	int fd = open(path, O_WRONLY | O_CLOEXEC), r = -1;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r = -1, saved;
 
+	saved = errno;
 	free(path);
+	errno = saved;
 	if (fd < 0)
 		return (-1);
 	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text))
 		r = 0;
+	saved = errno;
 	(void)close(fd);
+	errno = saved;
 	return (r);
 }
 
@@ -75,6 +80,54 @@ has_word(const char *list, const char *word, const char *seps)
 		list += strspn(list, seps);
 	}
 	return (false);
+}
+
+/* The controllers of ours that dir has, as "+memory +pids"; "" for none. */
+static void
+wanted(const char *controllers, char *out, size_t size)
+{
+	unsigned k;
+
+	out[0] = '\0';
+	for (k = 0; k < CAGE_N; k++)
+		if (has_word(controllers, kinds[k].name, " \n"))
+			(void)snprintf(out + strlen(out), size - strlen(out),
+			    "%s+%s", out[0] != '\0' ? " " : "",
+			    kinds[k].name);
+}
+
+static bool
+hand_down(const char *dir)
+{
+	char *have = slurp(dir, "cgroup.controllers"), words[64];
+
+	wanted(have, words, sizeof(words));
+	free(have);
+	return (words[0] != '\0' &&
+	    put(dir, "cgroup.subtree_control", words) == 0);
+}
+
+/* systemd says so by an attribute; elsewhere whoever may write may. */
+static bool
+is_delegated(const char *own)
+{
+	char value[8];
+
+	return (access("/run/systemd/system", F_OK) != 0 ||
+	    getxattr(own, "user.delegate", value, sizeof(value)) > 0 ||
+	    getxattr(own, "trusted.delegate", value, sizeof(value)) > 0);
+}
+
+static bool
+is_alone(const char *own)
+{
+	char *all = slurp(own, "cgroup.procs"), self[24];
+	bool alone;
+
+	(void)snprintf(self, sizeof(self), "%d\n", (int)getpid());
+	alone = strcmp(all, self) == 0;
+	free(all);
+	return (alone);
 }
 
 /* Where the v1 hierarchy of a controller is mounted; NULL: nowhere. */
@@ -196,6 +249,33 @@ cage_v1(struct cage *g, unsigned slot, enum cage_kind k)
 		(void)put(leaf, "memory.memsw.limit_in_bytes", text);
 	g->dir[k] = leaf;
 	return (true);
+}
+
+bool
+cage_delegate(const char *own, const char *branch)
+{
+	char *have = slurp(own, "cgroup.controllers"), *leaf, words[64];
+	bool done = false;
+
+	wanted(have, words, sizeof(words));
+	free(have);
+	if (words[0] == '\0')
+		return (false);
+	if (hand_down(own))
+		return (hand_down(branch));
+	if (errno != EBUSY || !is_delegated(own) || !is_alone(own))
+		return (false);
+	leaf = str_fmt("%s.main", branch);
+	if ((mkdir(leaf, 0755) == 0 || errno == EEXIST) &&
+	    put(leaf, "cgroup.procs", "0") == 0) {
+		done = hand_down(own) && hand_down(branch);
+		if (!done) {
+			(void)put(own, "cgroup.procs", "0");
+			(void)rmdir(leaf);
+		}
+	}
+	free(leaf);
+	return (done);
 }
 
 void

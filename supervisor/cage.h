@@ -38,6 +38,13 @@ void cage_init(struct cage *g, const struct contain *c, unsigned slot,
 void cage_fini(struct cage *g);
 /* The slot's v2 leaf is a new one: its limits again. */
 void cage_renew(const struct cage *g);
+/*
+ * Hands the v2 controllers down to the slots' leaves, where there are any:
+ * from own, our cgroup's folder, to branch below it. A cgroup that has
+ * processes can't do that; where it is delegated to us and we are alone in it,
+ * we go into a leaf of our own first. True: they are handed down.
+ */
+bool cage_delegate(const char *own, const char *branch);
 /* Removes what this or a former run left in the v1 hierarchies. */
 void cage_clean(void);
 /* In the new child before exec. Async-signal-safe. 0 or -1. */

@@ -27,6 +27,8 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
+#include "supervisor/cage.h"
+
 #define PIDS_MAX 4096
 
 /* Our branch of the cgroup tree; NULL: sweep. Set once by contain_open. */
@@ -204,6 +206,8 @@ contain_open(const char *worker_id, const char *run_dir)
 			branch = NULL;
 		}
 	}
+	if (branch != NULL)
+		(void)cage_delegate(own, branch);
 	free(own);
 	free(name);
 	return (branch != NULL ? CONTAIN_CGROUP2 : CONTAIN_SWEEP);

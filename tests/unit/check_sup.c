@@ -1,6 +1,8 @@
 /* The supervisor's pure parts: ids put into payloads, histories, placement. */
 #include "config.h"
 
+#include <sys/stat.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,6 +42,58 @@ START_TEST(t_memory_is_sampled_where_nothing_else_keeps_it)
 	free(p);
 	cage_fini(&g);
 	contain_fini(&c);
+}
+END_TEST
+
+static void
+put_file(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	ck_assert_ptr_nonnull(f = fopen(path, "we"));
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static bool
+is_in_file(const char *dir, const char *name, const char *text)
+{
+	char path[256], have[256] = "";
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if ((f = fopen(path, "re")) == NULL)
+		return (false);
+	have[fread(have, 1, sizeof(have) - 1, f)] = '\0';
+	(void)fclose(f);
+	return (strncmp(have, text, strlen(text)) == 0);
+}
+
+/* Plain files stand for a cgroup's: only what is there is asked for, at each
+ * level. */
+START_TEST(t_controllers_are_handed_down)
+{
+	char own[] = "/tmp/check_sup.XXXXXX", branch[64], cmd[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(own));
+	(void)snprintf(branch, sizeof(branch), "%s/b", own);
+	ck_assert_int_eq(mkdir(branch, 0700), 0);
+	ck_assert(!cage_delegate(own, branch));
+	put_file(own, "cgroup.controllers", "cpuset io hugetlb\n");
+	ck_assert(!cage_delegate(own, branch));
+	put_file(own, "cgroup.controllers", "cpuset cpu io memory pids\n");
+	put_file(own, "cgroup.subtree_control", "");
+	put_file(branch, "cgroup.controllers", "memory pids\n");
+	put_file(branch, "cgroup.subtree_control", "");
+	ck_assert(cage_delegate(own, branch));
+	ck_assert(is_in_file(own, "cgroup.subtree_control",
+	    "+memory +pids +cpu"));
+	ck_assert(is_in_file(branch, "cgroup.subtree_control",
+	    "+memory +pids"));
+	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", own);
+	ck_assert_int_eq(system(cmd), 0);
 }
 END_TEST
 
@@ -146,6 +200,7 @@ main(void)
 	Suite *s = suite_create("supervisor");
 	TCase *tc = tcase_create("pure");
 
+	tcase_add_test(tc, t_controllers_are_handed_down);
 	tcase_add_test(tc, t_memory_is_sampled_where_nothing_else_keeps_it);
 	tcase_add_test(tc, t_an_id_goes_in_and_nothing_else_changes);
 	tcase_add_test(tc, t_a_history_survives_its_text);
