@@ -26,6 +26,9 @@
 
 /* Past look_ahead by this much, a job that was thought short is not. */
 #define STALL_SLACK (5 * DUR_MS)
+/* A child that has not even begun its first job after this long is stuck; up
+ * to then it only waits for a processor, and another would not be faster. */
+#define STUCK_AFTER DUR_S
 
 static struct credit *
 find(struct proc *p, uint32_t number)
@@ -145,8 +148,8 @@ credit_stall(const struct proc *p)
 	if (credit_unbegun(p) == 0)
 		return (MONO_NEVER);
 	step_now(p, &st);
-	return (mono_add(st.since, p->sup->conf->supervisor.look_ahead +
-	    STALL_SLACK));
+	return (mono_add(st.since, st.begun == 0 ? STUCK_AFTER :
+	    p->sup->conf->supervisor.look_ahead + STALL_SLACK));
 }
 
 void
@@ -178,6 +181,7 @@ recall(struct proc *p, struct job_list *out)
 	unsigned i;
 
 	TAILQ_INIT(out);
+	p->recalled_at = mono_now();
 	for (i = 0; i < p->ncredits; i++) {
 		(void)page_recall(proc_words(p), p->credits[i].number);
 		p->credits[i].recalled = true;

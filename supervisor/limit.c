@@ -19,6 +19,9 @@
 #define SAMPLE_EVERY (200 * DUR_MS)
 #define STACKS_TAKE (20 * DUR_MS)  /* for a runner to write its stacks */
 
+/* For a child that has no job left to give its credit back. */
+#define ANSWER_WITHIN (10 * DUR_S)
+
 static bool
 is_at_work(const struct proc *p)
 {
@@ -32,6 +35,11 @@ limit_due(struct proc *p, enum slot_why *why)
 	mono_t due = MONO_NEVER, at;
 	const struct job *j;
 
+	if (TAILQ_EMPTY(&p->jobs)) {
+		/* all was taken back; the child has only to say so */
+		*why = WHY_STUCK;
+		return (mono_add(p->recalled_at, ANSWER_WITHIN));
+	}
 	*why = WHY_TIMEOUT;
 	credit_clock(p);
 	if (p->load_since != 0) {
@@ -90,7 +98,8 @@ limit_passed(struct proc *p)
 	p->due = false;
 	due = is_at_work(p) ? limit_due(p, &why) : p->slot.deadline;
 	/* Whatever it is, jobs that wait behind it need not suffer it. */
-	if (due <= now && is_at_work(p) && credit_unbegun(p) > 0) {
+	if (due <= now && is_at_work(p) && (credit_stall(p) <= now ||
+	    (why != WHY_NONE && credit_unbegun(p) > 0))) {
 		credit_stalled(p);
 		due = limit_due(p, &why);
 	}

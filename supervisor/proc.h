@@ -73,6 +73,7 @@ struct proc {
 	unsigned ncredits;
 	struct credit credits[FRAME_CREDITS_MAX];
 	mono_t last_back;         /* when one came back */
+	mono_t recalled_at;       /* when jobs were last taken back */
 	unsigned njobs;
 	struct job_list jobs;     /* all that are out, in order; job.ready */
 	char models[256];         /* loaded ones, as the child last said */

@@ -40,6 +40,7 @@
 	X(FENCE, "lease not renewed in time") \
 	X(MISFIT, "the child is not what was asked for") \
 	X(BUG, "internal error") \
+	X(STUCK, "the child does not give its credit back") \
 	X(LOAD, "did not start in load_timeout") \
 	X(SPAWN, "could not be spawned") \
 	X(DIED, "child died") \
