@@ -204,6 +204,8 @@ leave(struct child *c)
 	}
 	tree_kill_all(KILL_LIMIT);
 	credit_free(&c->credit);
+	for (i = 0; i < c->nnext; i++)
+		credit_free(&c->next[i]);
 	model_cache_free(&c->models);
 	link_close(&c->link, LAST_WORDS_MS);
 	free(c->handlers);

