@@ -80,7 +80,7 @@ print_workers(struct cli *cli, const struct fleet *f)
 	if (json_array_size(f->workers) == 0)
 		return;
 	table_begin(&t, "WORKER HOST >PID STATE >ACTIVE >FREE >SLOTS GPU "
-	    "VERSION >UP");
+	    "HELD-BY VERSION >UP");
 	for (i = 0; i < json_array_size(f->workers); i++) {
 		w = json_array_get(f->workers, i);
 		table_put(&t, "%s", js_str(w, "worker_id"));
@@ -92,6 +92,9 @@ print_workers(struct cli *cli, const struct fleet *f)
 		table_put(&t, "%zu",
 		    json_array_size(json_object_get(w, "slots")));
 		table_put(&t, "%s", js_bool(w, "gpu_enabled") ? "yes" : "no");
+		/* what holds the jobs' processes; docs/containment.md */
+		table_put(&t, "%s", *js_str(w, "containment") == '\0' ? "-" :
+		    js_str(w, "containment"));
 		table_put(&t, "%s", js_str(w, "version"));
 		table_put(&t, "%s", js_num(w, "started_at") <= 0 ? "-" :
 		    out_dur(buf, (double)wall_now() -
