@@ -1,14 +1,14 @@
 /*
  * Heartbeat. The status object carries this run's mark; `beat` refuses to
  * overwrite another run's, so two daemons with one id find out at once. One
- * that is dead and ran on this very host is taken over without waiting.
+ * that is dead and ran on this very host is taken over without waiting; one
+ * that is alive there may have been killed this very moment, so the first
+ * heartbeat is tried again for a while before the start is given up.
  */
 #include "config.h"
 
 #include "supervisor/beat.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,29 +19,53 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/pid.h"
 
 #include "supervisor/lease.h"
 #include "supervisor/script.h"
 #include "supervisor/status.h"
 #include "supervisor/sup.h"
 
-/* The status of another run with our id: is its process surely gone? */
-static bool
-surely_dead(const char *text, char *who, size_t size)
+#define DYING_TAKES (2 * DUR_S)
+#define LOOK_EVERY (20 * DUR_MS)
+
+/* The process of another run with our id, by its status. */
+enum holder { HOLDER_GONE, HOLDER_HERE, HOLDER_ELSEWHERE };
+
+static enum holder
+look_at_holder(const char *text, char *who, size_t size)
 {
 	json_t *o = json_loads(text, 0, NULL);
 	const char *host = json_string_value(json_object_get(o, "host"));
 	json_int_t pid = json_integer_value(json_object_get(o, "pid"));
+	enum holder h = HOLDER_ELSEWHERE;
 	char here[256] = "";
-	bool dead;
 
 	(void)gethostname(here, sizeof(here) - 1);
-	dead = host != NULL && strcmp(host, here) == 0 && pid > 0 &&
-	    (pid == getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH));
+	if (host != NULL && strcmp(host, here) == 0 && pid > 0)
+		h = pid == getpid() || pid_life((pid_t)pid) == PID_GONE ?
+		    HOLDER_GONE : HOLDER_HERE;
 	(void)snprintf(who, size, "pid %lld on host %s", (long long)pid,
 	    host != NULL ? host : "?");
 	json_decref(o);
-	return (dead);
+	return (h);
+}
+
+/* True: it may be on its way out, and another heartbeat is on its way. */
+static bool
+wait_for_end(struct sup *sup)
+{
+	mono_t now = mono_now();
+
+	if (sup->beaten)
+		return (false);
+	if (sup->beat_until == 0)
+		sup->beat_until = mono_add(now, DYING_TAKES);
+	if (now >= sup->beat_until)
+		return (false);
+	sup->beat_again = mono_add(now, LOOK_EVERY);
+	sup_wake_at(sup, sup->beat_again);
+	return (true);
 }
 
 static void
@@ -73,11 +97,32 @@ first_accepted(struct sup *sup)
 	sup_announce(sup, 0);
 }
 
+/* Another run's status is in our place. */
+static void
+refused(struct sup *sup, const char *status)
+{
+	char who[320];
+	enum holder h = look_at_holder(status, who, sizeof(who));
+
+	if (h == HOLDER_GONE) {
+		log_info("beat", "worker id %s was held by %s, which is gone: "
+		    "taking it over", sup->id, who);
+		(void)conn_cmd(sup->main, retry, sup, "DEL %s:worker:%s",
+		    sup->conf->redis.prefix, sup->id);
+		return;
+	}
+	if (h == HOLDER_HERE && wait_for_end(sup))
+		return;
+	log_err("beat", "worker id %s is held by another live daemon (%s)",
+	    sup->id, who);
+	sup->exit_code = EX_CANTCREAT;
+	sup->pending.stop += 2;
+}
+
 static void
 answered(void *priv, redisReply *r)
 {
 	struct sup *sup = priv;
-	char who[320];
 
 	if (r == NULL)
 		return;
@@ -87,18 +132,7 @@ answered(void *priv, redisReply *r)
 		if (!sup->beaten)
 			first_accepted(sup);
 	} else if (r->type == REDIS_REPLY_STRING) {
-		if (surely_dead(r->str, who, sizeof(who))) {
-			log_info("beat", "worker id %s was held by %s, which "
-			    "is gone: taking it over", sup->id, who);
-			(void)conn_cmd(sup->main, retry, sup,
-			    "DEL %s:worker:%s", sup->conf->redis.prefix,
-			    sup->id);
-			return;
-		}
-		log_err("beat", "worker id %s is held by another live daemon "
-		    "(%s)", sup->id, who);
-		sup->exit_code = EX_CANTCREAT;
-		sup->pending.stop += 2;
+		refused(sup, r->str);
 	} else
 		sup_redis_error(sup, "beat", sup->id, r);
 }
@@ -111,6 +145,7 @@ beat_send(struct sup *sup)
 	char mark[40];
 	size_t at;
 
+	sup->beat_again = MONO_NEVER;
 	buf_init(&status, 16u << 20);
 	buf_init(&keys, 4096);
 	status_put(&status, sup);
@@ -132,6 +167,13 @@ beat_send(struct sup *sup)
 	(void)script_call(sup->main, a, answered, sup);
 	buf_fini(&status);
 	buf_fini(&keys);
+}
+
+void
+beat_phase(struct sup *sup, mono_t now)
+{
+	if (sup->ready && now >= sup->beat_again)
+		beat_send(sup);
 }
 
 void

@@ -2,10 +2,14 @@
 #ifndef SUPERVISOR_BEAT_H
 #define SUPERVISOR_BEAT_H
 
+#include "base/clock.h"
+
 struct sup;
 
 /* Sends one; the first must find the id free, or the daemon ends with 73. */
 void beat_send(struct sup *sup);
+/* Sends one again where the id may become free any moment. */
+void beat_phase(struct sup *sup, mono_t now);
 /* Takes the entry away again at a regular end. */
 void beat_leave(struct sup *sup);
 

@@ -32,6 +32,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/obj.h"
+#include "base/pid.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "conf/conf.h"
@@ -168,27 +169,44 @@ check_place(const struct conf *c, bool print)
 	buf_fini(&text);
 }
 
-/* Locks it. A gangerd that is killed while it starts a child leaves the lock
- * with that child until its exec: wait for it where the holder is dead. */
+static pid_t
+read_holder(int fd, char *text, size_t size)
+{
+	ssize_t n = pread(fd, text, size - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return ((pid_t)atoi(text));
+}
+
+/*
+ * Locks it. A gangerd that is killed keeps the lock until it has ended, and
+ * leaves it with a child that it was just starting until that one's exec: so
+ * where the holder is dead or dying, wait; where it seems alive, look twice.
+ * With the lock in hand the rest of it (its sockets) may still be closing.
+ */
 static bool
 lock_pidfile(int fd, char *holder, size_t size)
 {
 	const struct timespec nap = { 0, 5000000 };
-	mono_t until = mono_add(mono_now(), 2 * DUR_S);
-	ssize_t n;
-	int pid;
+	mono_t from = mono_now();
+	enum pid_life life;
+	bool held;
+	pid_t pid;
 
-	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		n = pread(fd, holder, size - 1, 0);
-		holder[n > 0 ? n : 0] = '\0';
-		holder[strcspn(holder, "\n")] = '\0';
-		pid = atoi(holder);
-		if (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH ||
-		    mono_now() >= until)
+	for (;;) {
+		held = flock(fd, LOCK_EX | LOCK_NB) != 0;
+		pid = read_holder(fd, holder, size);
+		life = pid == getpid() ? PID_GONE : pid_life(pid);
+		if (!held && life != PID_ENDING)
+			return (true);
+		if (held && pid <= 0)
 			return (false);
+		if (mono_now() - from > (life == PID_ALIVE ? 200 * DUR_MS :
+		    2 * DUR_S))
+			return (!held);
 		(void)nanosleep(&nap, NULL);
 	}
-	return (true);
 }
 
 /* The pidfile stays open and locked as long as we live. */
@@ -569,6 +587,7 @@ main(int argc, char **argv)
 	sup->conf_path = a.file != NULL ? xstrdup(a.file) : NULL;
 	sup->id = c->supervisor.worker_id;
 	sup->announce_fd = announce_fd;
+	sup->beat_again = MONO_NEVER;
 	TAILQ_INIT(&sup->queues);
 	TAILQ_INIT(&sup->pools);
 	TAILQ_INIT(&sup->cancels);

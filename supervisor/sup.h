@@ -66,6 +66,8 @@ struct sup {
 	mono_t redis_seen;            /* last answer */
 	bool beaten;                  /* the first heartbeat was accepted */
 	mono_t beat_sent;
+	mono_t beat_again;            /* the first one once more; MONO_NEVER: - */
+	mono_t beat_until;            /* when to give that up; 0: not tried */
 
 	/* Children */
 	struct route *route;

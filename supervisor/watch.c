@@ -103,6 +103,7 @@ watch_phase(struct sup *sup)
 	struct queue *q;
 
 	lease_check(sup);
+	beat_phase(sup, now);
 	/* An idle daemon looks once a second; a job has come since then. */
 	if (sup->njobs > 0 && sup->watch_at > mono_add(now, LOOK_EVERY))
 		sup->watch_at = mono_add(now, LOOK_EVERY);

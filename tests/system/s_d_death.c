@@ -263,6 +263,32 @@ START_TEST(t_other_worker_takes_over)
 }
 END_TEST
 
+/*
+ * An init system starts anew the moment it sees the end, and a killed daemon
+ * is a zombie until its parent looks: neither its id nor its pidfile may
+ * refuse the next one.
+ */
+START_TEST(t_start_right_after_a_kill)
+{
+	static const char ini[] = "pidfile = @DIR@/w1.pid\n" INI_ONE;
+	struct rig *r = rig_new(0);
+	int a = rig_daemon(r, "w1", ini), b = rig_daemon(r, "w1", ini), i, t;
+
+	rig_daemon_start(r, a);
+	for (i = 0; i < 20; i++) {
+		rig_kill(rig_daemon_pid(r, a), SIGKILL);
+		rig_daemon_start(r, b);
+		ck_assert_int_eq(rig_daemon_wait(r, a), 128 + SIGKILL);
+		t = a;
+		a = b;
+		b = t;
+	}
+	rig_daemon_end(r, a);
+	rig_daemon_start(r, b);         /* takes away what its kill left */
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_d_death",
     t_crashing_job_ends_in_the_dead_list,
     t_plugin_that_exits_is_crashed,
@@ -274,4 +300,5 @@ RIG_MAIN("s_d_death",
     t_lost_slot_reruns_the_job_uncharged,
     t_killed_daemon_leaves_nothing_and_reruns,
     t_killed_daemon_leaves_no_stubborn_tree,
-    t_other_worker_takes_over)
+    t_other_worker_takes_over,
+    t_start_right_after_a_kill)

@@ -3,7 +3,7 @@ BASE_TESTS = \
 	tests/unit/check_base_buf tests/unit/check_base_clock \
 	tests/unit/check_base_cpus tests/unit/check_base_fd \
 	tests/unit/check_base_jsonw tests/unit/check_base_log \
-	tests/unit/check_base_str
+	tests/unit/check_base_pid tests/unit/check_base_str
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 
@@ -22,5 +22,7 @@ tests_unit_check_base_jsonw_CPPFLAGS = $(base_test_cppflags)
 tests_unit_check_base_jsonw_LDADD = $(base_test_ldadd) $(JANSSON_LIBS)
 tests_unit_check_base_log_CPPFLAGS = $(base_test_cppflags)
 tests_unit_check_base_log_LDADD = $(base_test_ldadd) $(JANSSON_LIBS)
+tests_unit_check_base_pid_CPPFLAGS = $(base_test_cppflags)
+tests_unit_check_base_pid_LDADD = $(base_test_ldadd)
 tests_unit_check_base_str_CPPFLAGS = $(base_test_cppflags)
 tests_unit_check_base_str_LDADD = $(base_test_ldadd)
