@@ -114,6 +114,19 @@ dirs_done(struct dirs *d)
 }
 
 void
+dirs_forget(const struct start *s, struct slice id)
+{
+	struct dirs d = {
+		.output = dirs_kept_path(s->state_dir, "outputs", id),
+		.checkpoint = dirs_kept_path(s->state_dir, "checkpoints", id),
+	};
+
+	dirs_done(&d);
+	free(d.output);
+	free(d.checkpoint);
+}
+
+void
 dirs_drop(struct dirs *d)
 {
 

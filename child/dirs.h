@@ -1,6 +1,6 @@
 /*
  * The directories of a job: a private one that goes with it, and its output
- * and checkpoint folders, which the supervisor removes when the job is final.
+ * and checkpoint folders, which go when the job is final.
  */
 #ifndef CHILD_DIRS_H
 #define CHILD_DIRS_H
@@ -30,10 +30,13 @@ int dirs_private(const struct start *s, const struct spawn_user *user,
 
 /*
  * The job is done: removes its output and checkpoint, whatever they hold.
- * (Those of a job that ends otherwise for good are the supervisor's to
- * remove, because only it knows that there is no other attempt.)
+ * (Those of a job that ends otherwise for good go by dirs_forget, when the
+ * supervisor says so: only it knows that there is no other attempt.)
  */
 void dirs_done(struct dirs *d);
+
+/* The same by the job's id alone, for one that ended before. */
+void dirs_forget(const struct start *s, struct slice id);
 
 /* Removes the private directory, and the kept ones where they are empty. */
 void dirs_drop(struct dirs *d);

@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/failpoint.h"
 #include "base/obj.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "child/child.h"
 #include "child/link.h"
@@ -120,6 +121,33 @@ take_term(struct child *c, struct frame_reader *r, struct link_frame **frame)
 	return (0);
 }
 
+/* The folders belong to what this child runs or is to run: a later job. */
+static bool
+has_job(const struct child *c, struct slice id)
+{
+	const struct credit *cr = c->credit;
+	unsigned i, k = 0;
+
+	for (; cr != NULL; cr = k < c->nnext ? c->next[k++] : NULL)
+		for (i = 0; i < cr->njobs; i++)
+			if (slice_eq(cr->jobs[i].f.id, id))
+				return (true);
+	return (false);
+}
+
+static int
+take_forget(struct child *c, struct frame_reader *r, struct link_frame **frame)
+{
+	struct slice id;
+	int rc;
+
+	if ((rc = frame_read_forget(r, &id)) != 0 || !str_id_ok(id))
+		return (refuse(c, "a forget frame", rc != 0 ? rc : -ERR_RANGE));
+	if (!has_job(c, id))
+		dirs_forget(c->start, id);
+	return (0);
+}
+
 static int
 take_quit(struct child *c, struct frame_reader *r, struct link_frame **frame)
 {
@@ -136,6 +164,7 @@ static const struct {
 	{ FRAME_ASK, take_ask },
 	{ FRAME_TERM, take_term },
 	{ FRAME_QUIT, take_quit },
+	{ FRAME_FORGET, take_forget },
 };
 
 static int

@@ -345,6 +345,12 @@ frame_read_bug(struct frame_reader *r, struct slice *message)
 	return (take_str(r, message));
 }
 
+int
+frame_read_forget(struct frame_reader *r, struct slice *id)
+{
+	return (take_str(r, id));
+}
+
 /* --- writing ---------------------------------------------------------- */
 
 /* The outer array of 3 + body items and its head. */
@@ -522,6 +528,15 @@ frame_put_bug(struct buf *b, uint32_t gen, struct slice message)
 
 	put_head(&pk, b, gen, FRAME_BUG, 1);
 	msg_put_bin(&pk, message);
+}
+
+void
+frame_put_forget(struct buf *b, uint32_t gen, struct slice id)
+{
+	msgpack_packer pk;
+
+	put_head(&pk, b, gen, FRAME_FORGET, 1);
+	msg_put_str(&pk, id);
 }
 
 const char *

@@ -106,6 +106,7 @@ int frame_read_started(struct frame_reader *r, uint64_t *number, int64_t *pid,
     uint32_t *phase);
 int frame_read_ask(struct frame_reader *r, uint32_t *why);
 int frame_read_term(struct frame_reader *r, uint32_t *signo);
+int frame_read_forget(struct frame_reader *r, struct slice *id);
 int frame_read_bug(struct frame_reader *r, struct slice *message);
 
 /*
@@ -128,6 +129,7 @@ void frame_put_started(struct buf *b, uint32_t gen, uint64_t number,
 void frame_put_ask(struct buf *b, uint32_t gen, uint32_t why);
 void frame_put_term(struct buf *b, uint32_t gen, uint32_t signo);
 void frame_put_quit(struct buf *b, uint32_t gen);
+void frame_put_forget(struct buf *b, uint32_t gen, struct slice id);
 void frame_put_bug(struct buf *b, uint32_t gen, struct slice message);
 
 const char *frame_name(uint32_t type); /* "HELLO"; "?" if unknown */

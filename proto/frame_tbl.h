@@ -16,4 +16,5 @@
 	FRAME(ASK,      7, DOWN, "why") \
 	FRAME(TERM,     8, DOWN, "signal number for the job's tree") \
 	FRAME(QUIT,     9, DOWN, "") \
-	FRAME(BUG,     10, UP,   "message: what the child can't go on with")
+	FRAME(BUG,     10, UP,   "message: what the child can't go on with") \
+	FRAME(FORGET,  11, DOWN, "id of a job whose kept folders go")

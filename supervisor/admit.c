@@ -212,7 +212,7 @@ gate_ttl(struct job *j)
 	struct outcome o = OUTCOME(CAUSE_EXPIRED);
 	wall_t now = sup_wall(j->q->sup), from;
 
-	if (j->spec.ttl == 0 || j->hist.attempts > 0 || j->hist.lost > 0)
+	if (j->spec.ttl == 0 || j->hist.ran)
 		return (false);
 	from = j->spec.queued_at > 0 ? j->spec.queued_at :
 	    j->hist.first > 0 ? j->hist.first : now;

@@ -120,7 +120,7 @@ has_history(const struct job *j)
 	/* A second job with the id, or an earlier run, may have left one; the
 	 * flag of the claim says whether the queue has any at all. */
 	return (j->asked_seq != 0 || j->hist.attempts > 1 ||
-	    j->hist.lost > 0 || j->hist.due > 0);
+	    j->hist.lost > 0 || j->hist.due > 0 || j->hist.ran);
 }
 
 /* The words that follow a job's fixed ones; see lua/commit.lua. */
@@ -148,7 +148,7 @@ put_extras(struct settle *s, const struct record_extra *x)
 		settle_word(s, "");
 		n++;
 	}
-	if (j->logged || j->log_lines > 0 || j->hist.attempts > 1) {
+	if (j->logged || j->log_lines > 0 || j->hist.ran || j->lost) {
 		settle_word(s, "log");
 		settle_word(s, "");
 		n++;
@@ -220,6 +220,7 @@ give_back(struct job *j, enum stat_id counted, const char *target,
 	bool noted = x != NULL;
 	char lane[2] = { lane_letter[j->spec.lane], '\0' };
 
+	j->hist.ran = job_ran(j);
 	s->target = str_fmt("%s", target);
 	settle_word(s, j->field);
 	settle_word(s, j->id);

@@ -74,6 +74,13 @@ job_sign(const struct job *j)
 	return (j->output_at > at ? j->output_at : at);
 }
 
+bool
+job_ran(const struct job *j)
+{
+	return (j->started != 0 || j->hist.ran || j->hist.attempts > 0 ||
+	    (j->lost && !j->never_ran));
+}
+
 unsigned
 job_attempt(const struct job *j)
 {
@@ -167,7 +174,7 @@ void
 history_parse(struct history *h, const char *text, size_t n)
 {
 	char copy[128];
-	int cancelled = 0;
+	int cancelled = 0, ran = 0;
 
 	*h = (struct history){ 0 };
 	if (text == NULL || n == 0 || n >= sizeof(copy))
@@ -175,14 +182,16 @@ history_parse(struct history *h, const char *text, size_t n)
 	memcpy(copy, text, n);
 	copy[n] = '\0';
 	/* Later versions may append fields; earlier ones wrote fewer. */
-	(void)sscanf(copy, "a%u l%u d%" SCNd64 " f%" SCNd64 " c%d",
-	    &h->attempts, &h->lost, &h->due, &h->first, &cancelled);
+	(void)sscanf(copy, "a%u l%u d%" SCNd64 " f%" SCNd64 " c%d r%d",
+	    &h->attempts, &h->lost, &h->due, &h->first, &cancelled, &ran);
 	h->cancelled = cancelled != 0;
+	h->ran = ran != 0 || h->attempts > 0 || h->lost > 0;
 }
 
 void
 history_put(const struct history *h, struct buf *b)
 {
-	(void)buf_printf(b, "a%u l%u d%" PRId64 " f%" PRId64 " c%d",
-	    h->attempts, h->lost, h->due, h->first, h->cancelled ? 1 : 0);
+	(void)buf_printf(b, "a%u l%u d%" PRId64 " f%" PRId64 " c%d r%d",
+	    h->attempts, h->lost, h->due, h->first, h->cancelled ? 1 : 0,
+	    h->ran ? 1 : 0);
 }

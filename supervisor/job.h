@@ -41,6 +41,7 @@ struct history {
 	wall_t first;       /* when first seen, for ttl without queued_at */
 	bool cancelled;     /* cancelled while it waited */
 	bool unknown;       /* not answered: what Redis has of it stays */
+	bool ran;           /* it began before; log and folders may be left */
 };
 
 struct log_tail {
@@ -116,6 +117,9 @@ void job_free(struct job **jp);   /* also leaves queue->jobs */
 
 /* When the running job last gave a sign of life: its start, progress, output. */
 mono_t job_sign(const struct job *j);
+
+/* This run or an earlier one began. */
+bool job_ran(const struct job *j);
 
 /* Charged attempts, the running one included where it is charged. */
 unsigned job_attempt(const struct job *j);

@@ -16,6 +16,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/death.c supervisor/death.h \
 	supervisor/evidence.c supervisor/evidence.h \
 	supervisor/finish.c supervisor/finish.h \
+	supervisor/forget.c supervisor/forget.h \
 	supervisor/intake.c supervisor/intake.h \
 	supervisor/job.c supervisor/job.h \
 	supervisor/lease.c supervisor/lease.h \

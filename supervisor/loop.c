@@ -197,6 +197,7 @@ turn(struct sup *sup)
 	process_deadlines(sup);
 	watch_phase(sup);
 	cancel_phase(sup);
+	forget_phase(sup);        /* before its child has work again */
 	process_feed(sup);
 	intake_phase(sup);        /* new work last, for slots that are idle */
 	settle_flush(sup);

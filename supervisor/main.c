@@ -476,6 +476,7 @@ end(struct sup *sup)
 	sup_disconnect_links(sup);
 	drop_jobs(sup);
 	cancel_free_all(sup);
+	forget_free_all(sup);
 	while ((p = TAILQ_FIRST(&sup->pools)) != NULL)
 		pool_free(&p);
 	while ((q = TAILQ_FIRST(&sup->queues)) != NULL)
@@ -591,6 +592,7 @@ main(int argc, char **argv)
 	TAILQ_INIT(&sup->queues);
 	TAILQ_INIT(&sup->pools);
 	TAILQ_INIT(&sup->cancels);
+	TAILQ_INIT(&sup->forgets);
 	code = run(sup, pid_fd, c->supervisor.pidfile);
 	if (sup->conf != sup->boot_conf)
 		conf_free(&sup->conf);

@@ -133,6 +133,8 @@ conclude(struct settle *s, bool done)
 
 	if (done) {
 		st->n[s->counted]++;
+		if (s->final && s->counted != STAT_DONE && job_ran(s->job))
+			forget_job(s->q->sup, s->job->id);
 		stop_receipt(s->q->sup, s->job, s->final);
 	}
 	else if (!s->again) {

@@ -14,6 +14,7 @@
 #include "supervisor/cancel.h"
 #include "supervisor/conn.h"
 #include "supervisor/contain.h"
+#include "supervisor/forget.h"
 #include "supervisor/pool.h"
 #include "supervisor/queue.h"
 #include "supervisor/slot.h"
@@ -79,6 +80,7 @@ struct sup {
 
 	struct queue_list queues;
 	struct cancel_list cancels;   /* under way, see cancel.h */
+	struct forget_list forgets;   /* folders to be removed */
 	struct pool_list pools;
 	unsigned nslots;
 	struct proc **slots;          /* by slot index; borrows from pools */

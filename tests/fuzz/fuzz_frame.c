@@ -117,6 +117,8 @@ read_rest(struct frame_reader *r, uint32_t type)
 		e = frame_read_term(r, &word);
 	else if (type == FRAME_BUG)
 		e = frame_read_bug(r, &s);
+	else if (type == FRAME_FORGET)
+		e = frame_read_forget(r, &s);
 	if (e == 0)
 		check_slice(s);
 	return (e);

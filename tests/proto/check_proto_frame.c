@@ -197,6 +197,21 @@ body_started(struct frame_reader *r, uint32_t gen, struct buf *t,
 }
 
 static int
+body_forget(struct frame_reader *r, uint32_t gen, struct buf *t,
+    struct buf *b)
+{
+	struct slice id;
+	int e;
+
+	if ((e = frame_read_forget(r, &id)) != 0)
+		return (e);
+	dump_slice(t, "id", id);
+	buf_puts(t, "\n");
+	frame_put_forget(b, gen, id);
+	return (0);
+}
+
+static int
 body_ask(struct frame_reader *r, uint32_t gen, struct buf *t, struct buf *b)
 {
 	uint32_t why;
@@ -249,6 +264,7 @@ static body_f *const bodies[] = {
 	[FRAME_LOG] = body_log, [FRAME_STARTED] = body_started,
 	[FRAME_ASK] = body_ask, [FRAME_TERM] = body_term,
 	[FRAME_QUIT] = body_quit, [FRAME_BUG] = body_bug,
+	[FRAME_FORGET] = body_forget,
 };
 
 /* Decodes n bytes; t gets the description, b the frame encoded again. */
@@ -474,7 +490,8 @@ START_TEST(t_numbers_and_names_on_the_wire_stay)
 	ck_assert_int_eq(CAUSE_EXPIRED, 22);
 	ck_assert_int_eq(ASK_LEASE, 5);
 	ck_assert_str_eq(frame_name(FRAME_BUG), "BUG");
-	ck_assert_str_eq(frame_name(11), "?");
+	ck_assert_str_eq(frame_name(FRAME_FORGET), "FORGET");
+	ck_assert_str_eq(frame_name(12), "?");
 	ck_assert_str_eq(ask_name(ASK_TIMEOUT), "timeout");
 	ck_assert_str_eq(ask_name(99), "?");
 }

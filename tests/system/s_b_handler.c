@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +263,72 @@ START_TEST(t_log_streams_while_the_job_runs)
 }
 END_TEST
 
+#define KEEPING \
+	"echo x >>$GANGER_OUTPUT_DIR/o; echo x >>$GANGER_CHECKPOINT_DIR/c; " \
+	"wc -l <$GANGER_CHECKPOINT_DIR/c >$DUMP/runs; "
+
+static bool
+keeps(struct rig *r, const char *id)
+{
+	return (rig_exists(r, rig_fmt(r, "d0/state/outputs/%s", id)) ||
+	    rig_exists(r, rig_fmt(r, "d0/state/checkpoints/%s", id)));
+}
+
+/*
+ * A checkpoint outlives a failed attempt and nothing else: a host where jobs
+ * fail every day must not fill up with what they left.
+ */
+START_TEST(t_kept_folders_go_with_a_failed_job)
+{
+	struct rig *r = rig_start(INI_POOL
+	    COMMAND("keep", "/bin/sh -c '" KEEPING "exit 3'"));
+
+	rig_push(r, Q_INF, "{\"id\":\"f1\",\"handler\":\"keep\","
+	    "\"max_attempts\":2}");
+	rig_wait_record(r, Q_INF, "f1", "failed");
+	ck_assert_int_eq(atoi(dumped(r, "runs")), 2);
+	rig_until(r, !keeps(r, "f1"));
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_kept_folders_go_with_a_cancelled_job)
+{
+	struct rig *r = rig_start(INI_POOL
+	    COMMAND("keep", "/bin/sh -c '" KEEPING "exec sleep 600'"));
+
+	rig_push(r, Q_INF, "{\"id\":\"c1\",\"handler\":\"keep\"}");
+	rig_until(r, rig_exists(r, "runs"));
+	ck_assert(keeps(r, "c1"));
+	rig_int(r, "PUBLISH ai:control {\"op\":\"cancel\",\"id\":\"c1\"}");
+	rig_wait_record(r, Q_INF, "c1", "cancelled");
+	rig_until(r, !keeps(r, "c1"));
+	rig_stop(&r);
+}
+END_TEST
+
+/* It ran, was handed back, and is cancelled while it waits: its folders lie
+ * where it ran. */
+START_TEST(t_kept_folders_go_with_a_job_cancelled_later)
+{
+	struct rig *r = rig_start(INI_POOL
+	    COMMAND("keep", "/bin/sh -c '" KEEPING "exec sleep 600'"));
+
+	rig_push(r, Q_INF, "{\"id\":\"c2\",\"handler\":\"keep\"}");
+	rig_until(r, rig_exists(r, "runs"));
+	rig_kill(rig_daemon_pid(r, 0), SIGINT);
+	ck_assert_int_eq(rig_daemon_wait(r, 0), 0);
+	ck_assert(keeps(r, "c2"));
+	rig_str(r, "HSET {" Q_INF "}:history c2 %s", rig_fmt(r, "%.*s c1 r1",
+	    (int)strcspn(rig_str(r, "HGET {" Q_INF "}:history c2"), "c"),
+	    rig_str(r, "HGET {" Q_INF "}:history c2")));
+	rig_daemon_start(r, 0);
+	rig_wait_record(r, Q_INF, "c2", "cancelled");
+	rig_until(r, !keeps(r, "c2"));
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_b_handler",
     t_command_finds_its_environment,
     t_command_reads_the_job_and_answers,
@@ -273,4 +340,7 @@ RIG_MAIN("s_b_handler",
     t_exit_75_is_tried_again,
     t_big_result_file_is_refused,
     t_command_words_are_not_expanded,
-    t_log_streams_while_the_job_runs)
+    t_log_streams_while_the_job_runs,
+    t_kept_folders_go_with_a_failed_job,
+    t_kept_folders_go_with_a_cancelled_job,
+    t_kept_folders_go_with_a_job_cancelled_later)

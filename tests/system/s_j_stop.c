@@ -152,6 +152,28 @@ START_TEST(t_handed_back_job_runs_again)
 END_TEST
 
 /*
+ * The first run's log goes with the job's record, although the run that ended
+ * the job logged nothing: keys without an expiry would stay for ever.
+ */
+START_TEST(t_log_of_a_handed_back_run_expires)
+{
+	struct rig *r = rig_start(INI_ONE "[handler talk]\nkind = command\n"
+	    "command = /bin/sh -c 'mkdir $DUMP/ran 2>$DUMP/err || exit 0; "
+	    "echo one; exec sleep 600'\nenv.DUMP = @DIR@\n");
+
+	rig_push(r, Q_INF, "{\"id\":\"t1\",\"handler\":\"talk\"}");
+	rig_until(r, strstr(rig_log(r, Q_INF, "t1"), "one") != NULL);
+	ck_assert_int_lt(rig_int(r, "PTTL {" Q_INF "}:log:t1"), 0);
+	rig_kill(rig_daemon_pid(r, 0), SIGINT);
+	ck_assert_int_eq(rig_daemon_wait(r, 0), 0);
+	rig_daemon_start(r, 0);
+	rig_wait_record(r, Q_INF, "t1", "done");
+	ck_assert_int_gt(rig_int(r, "PTTL {" Q_INF "}:log:t1"), 0);
+	rig_stop(&r);
+}
+END_TEST
+
+/*
  * A drained worker finishes what it has, takes nothing, says so to the load
  * balancer, and stays up.
  */
@@ -205,5 +227,6 @@ RIG_MAIN("s_j_stop",
     t_quit_stops_at_once,
     t_stubborn_tree_goes_with_the_stop,
     t_handed_back_job_runs_again,
+    t_log_of_a_handed_back_run_expires,
     t_drain_stops_claiming,
     t_usr1_reopens_the_log)

@@ -1,0 +1,21 @@
+/*
+ * Output and checkpoint folders of jobs that ended for good without success.
+ * A child removes them; the supervisor touches no file of a job.
+ */
+#ifndef SUPERVISOR_FORGET_H
+#define SUPERVISOR_FORGET_H
+
+#include <sys/queue.h>
+
+struct forget;
+struct sup;
+
+TAILQ_HEAD(forget_list, forget);
+
+/* Redis has confirmed the end of that job. */
+void forget_job(struct sup *sup, const char *id);
+/* Gives what waits to a child that is idle. */
+void forget_phase(struct sup *sup);
+void forget_free_all(struct sup *sup);
+
+#endif
