@@ -183,7 +183,7 @@ start_job(struct command *cmd, struct child_handler *h, struct buf *why)
 	const struct spawn_user *user;
 	int in, progress = -1, r;
 
-	if (!prepare_user(h, &user, why))
+	if (!prepare_user(cmd->child, h, &user, why))
 		return (-ERR_NOTFOUND);
 	cmd->result = str_fmt("%s/result.json", cmd->job->dirs.work);
 	in = job_on_memfd(cmd->job);

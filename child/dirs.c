@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/obj.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "child/child.h"
@@ -23,6 +24,44 @@ give_to(const char *path, const struct spawn_user *user)
 	if (user != NULL && chown(path, user->uid, user->gid) != 0)
 		return (-ERR_SYSTEM);
 	return (0);
+}
+
+static int
+open_one(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return (-ERR_SYSTEM);
+	if ((st.st_mode & S_IXOTH) != 0)
+		return (0);
+	if (chmod(path, (st.st_mode & 07777) | 0111) != 0)
+		return (-ERR_SYSTEM);
+	return (0);
+}
+
+int
+dirs_open_way(const struct start *s, struct buf *why)
+{
+	char *paths[] = {
+		str_fmt("%s/..", s->work_dir), str_fmt("%s", s->work_dir),
+		str_fmt("%s", s->state_dir),
+		str_fmt("%s/outputs", s->state_dir),
+		str_fmt("%s/checkpoints", s->state_dir),
+	};
+	unsigned i;
+	int r = 0;
+
+	for (i = 0; i < NELEM(paths); i++) {
+		if (r == 0 && (dir_make(paths[i], 0700) != 0 ||
+		    open_one(paths[i]) != 0)) {
+			buf_printf(why, "could not let another user into %s: "
+			    "%s", paths[i], strerror(errno));
+			r = -ERR_SYSTEM;
+		}
+		free(paths[i]);
+	}
+	return (r);
 }
 
 /* The folder above is there but for the first job of a fresh state_dir. */

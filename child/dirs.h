@@ -24,6 +24,13 @@ struct dirs {
 int dirs_make(const struct start *s, struct slice id,
     const struct spawn_user *user, struct dirs *d, struct buf *why);
 
+/*
+ * For a handler that runs as another user: lets everybody pass through the
+ * folders above those of jobs, which stay their user's alone. 0, or
+ * -ERR_SYSTEM with a line in why.
+ */
+int dirs_open_way(const struct start *s, struct buf *why);
+
 /* Makes only a private directory below work_dir; gives its path in *pathp. */
 int dirs_private(const struct start *s, const struct spawn_user *user,
     char **pathp, struct buf *why);

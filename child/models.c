@@ -257,6 +257,7 @@ publish_in(const char *dir, const char *from, struct slice id,
 	if ((r = dir_make(dir, 0755)) != 0 ||
 	    (r = survey_model(dir, id, &s)) != 0)
 		return (r);
+	(void)chmod(dir, 0755);         /* our umask keeps it to ourselves */
 	if (s.by_job != 0) {
 		*versionp = s.by_job;
 		return (dir_remove(from));

@@ -36,15 +36,18 @@ prepare_model(struct child *c, struct cjob *j)
 }
 
 bool
-prepare_user(struct child_handler *h, const struct spawn_user **up,
-    struct buf *why)
+prepare_user(struct child *c, struct child_handler *h,
+    const struct spawn_user **up, struct buf *why)
 {
 
-	if (h->conf->user != NULL && h->user == NULL &&
-	    spawn_user_find(h->conf->user, &h->user) != 0) {
-		buf_printf(why, "handler %s: no user %s", h->conf->name,
-		    h->conf->user);
-		return (false);
+	if (h->conf->user != NULL && h->user == NULL) {
+		if (dirs_open_way(c->start, why) != 0)
+			return (false);
+		if (spawn_user_find(h->conf->user, &h->user) != 0) {
+			buf_printf(why, "handler %s: no user %s",
+			    h->conf->name, h->conf->user);
+			return (false);
+		}
 	}
 	*up = h->user;
 	return (true);
@@ -58,7 +61,7 @@ prepare_dirs(struct child *c, struct child_handler *h, struct cjob *j)
 	bool ok;
 
 	buf_init(&why, 4096);
-	ok = prepare_user(h, &user, &why) &&
+	ok = prepare_user(c, h, &user, &why) &&
 	    dirs_make(c->start, j->f.id, user, &j->dirs, &why) == 0;
 	if (!ok)
 		cjob_fail(j, CAUSE_LOAD_FAILED, "%s", buf_cstr(&why));

@@ -22,8 +22,8 @@ struct spawn_user;
 bool prepare_model(struct child *c, struct cjob *j);
 
 /* The handler's user: NULL if it has none. False: unknown; *why is written. */
-bool prepare_user(struct child_handler *h, const struct spawn_user **up,
-    struct buf *why);
+bool prepare_user(struct child *c, struct child_handler *h,
+    const struct spawn_user **up, struct buf *why);
 
 /* The job's directories. False: it has failed. */
 bool prepare_dirs(struct child *c, struct child_handler *h, struct cjob *j);

@@ -185,7 +185,7 @@ runner_proc_start(struct runner *r, struct buf *why)
 	r->replace = false;
 	r->greeted = false;
 	r->owes = true;
-	if (!prepare_user(r->handler, &user, why))
+	if (!prepare_user(r->child, r->handler, &user, why))
 		return (-ERR_NOTFOUND);
 	rc = dirs_private(r->child->start, user, &r->work, why);
 	if (rc != 0)

@@ -117,7 +117,7 @@
 	    "How long final records and logs are kept.") \
 	X(supervisor, run_dir, path, "", "", "", RESTART, \
 	    "Folder for sockets and the private folders of running jobs, mode " \
-	    "0700. Default: /run/ganger as root, else ganger in XDG_RUNTIME_DIR, " \
+	    "0700 (0711 once a handler runs as another user). Default: /run/ganger as root, else ganger in XDG_RUNTIME_DIR, " \
 	    "else /tmp/ganger-UID.") \
 	X(supervisor, state_dir, path, "", "", "", RESTART, \
 	    "Folder for outputs and checkpoints. Default: /var/lib/ganger as " \

@@ -420,6 +420,8 @@ open_sockets(struct sup *sup)
 		    strerror(errno));
 		return (EX_OSERR);
 	}
+	/* run_dir may have to let other users pass: only we may connect */
+	(void)chmod(sup->endpoint + strlen("ipc://"), 0600);
 	if (http_open(sup, &sup->http) != 0) {
 		log_err("main", "cannot listen on %s: %s", c->http.listen,
 		    strerror(errno));

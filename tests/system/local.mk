@@ -50,6 +50,10 @@ check_PROGRAMS += tests/system/s_b_python
 tests_system_s_b_python_CPPFLAGS = $(rig_cppflags)
 tests_system_s_b_python_LDADD = $(rig_ldadd)
 
+check_PROGRAMS += tests/system/s_b_user
+tests_system_s_b_user_CPPFLAGS = $(rig_cppflags)
+tests_system_s_b_user_LDADD = $(rig_ldadd)
+
 check_PROGRAMS += tests/system/s_b_runner
 tests_system_s_b_runner_CPPFLAGS = $(rig_cppflags)
 tests_system_s_b_runner_LDADD = $(rig_ldadd)
@@ -108,7 +112,7 @@ tests_system_s_k_http_LDADD = $(rig_ldadd)
 TESTS += tests/system/s_0_rig tests/system/s_a_start \
 	tests/system/s_b_handler tests/system/s_b_invalid \
 	tests/system/s_b_job tests/system/s_b_python \
-	tests/system/s_b_runner tests/system/s_c_many \
+	tests/system/s_b_runner tests/system/s_b_user tests/system/s_c_many \
 	tests/system/s_c_sched tests/system/s_d_death \
 	tests/system/s_e_children tests/system/s_e_limits \
 	tests/system/s_e_timeout tests/system/s_f_reload \
