@@ -47,3 +47,9 @@ bench-proto: bench/bench_proto$(EXEEXT)
 # How exact the end of a job is; bench/deadline --peers adds Celery and RQ.
 bench-deadline: all
 	$(PYTHON3) $(srcdir)/bench/deadline --build . --peers
+
+# How soon a job runs again after a kill; needs check_PROGRAMS' handlers.
+EXTRA_DIST += bench/recovery
+.PHONY: bench-recovery
+bench-recovery: all tests/chaos/job$(EXEEXT) tests/chaos/chaos.la
+	$(PYTHON3) $(srcdir)/bench/recovery --build .

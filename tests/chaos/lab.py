@@ -205,6 +205,9 @@ class Daemon:
             pass
 
     def check_alive(self):
+        if self.process.poll() == 69:
+            self.start()        # Redis went away during its start: as a
+            return              # service manager does
         if self.process.poll() is not None:
             raise Failure("%s ended with %s: %s" % (
                 self.id, self.process.returncode,

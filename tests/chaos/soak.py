@@ -164,6 +164,8 @@ def report(bench, seconds, fences):
         print("  %-10s n %6d  p50 %8.1f  p99 %8.1f  max %8.1f" % (
             what, len(values), share(values, 0.5), share(values, 0.99),
             max(values) * 1e3))
+    if o.open:
+        o.complain("%d jobs have no end", len(o.open))
     for text in o.broken[:20]:
         print("BROKEN: " + text[:2000])
     print("soak: %d lost, %d double commits, %d overlaps, %d broken promises "
