@@ -99,6 +99,7 @@ signal_children(int sig)
 {
 	char path[64], text[4096], *p, *save = NULL;
 	ssize_t n;
+	long pid;
 	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
@@ -110,8 +111,8 @@ signal_children(int sig)
 	text[n > 0 ? n : 0] = '\0';
 	for (p = strtok_r(text, " ", &save); p != NULL;
 	    p = strtok_r(NULL, " ", &save))
-		if (atoi(p) > 0)
-			(void)kill(atoi(p), sig);
+		if ((pid = strtol(p, NULL, 10)) > 0)
+			(void)kill((pid_t)pid, sig);
 }
 
 static void
