@@ -113,6 +113,32 @@ buf_slice(struct buf *b, struct slice s)
 	return (buf_put(b, s.p, s.n));
 }
 
+static int
+put_decimal(struct buf *b, bool negative, uint64_t v)
+{
+	char text[24], *p = text + sizeof(text);
+
+	do
+		*--p = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	if (negative)
+		*--p = '-';
+	return (buf_put(b, p, (size_t)(text + sizeof(text) - p)));
+}
+
+int
+buf_int(struct buf *b, int64_t v)
+{
+	/* the negation of the smallest number is its own absolute value */
+	return (put_decimal(b, v < 0, v < 0 ? -(uint64_t)v : (uint64_t)v));
+}
+
+int
+buf_uint(struct buf *b, uint64_t v)
+{
+	return (put_decimal(b, false, v));
+}
+
 int
 buf_printf(struct buf *b, const char *fmt, ...)
 {

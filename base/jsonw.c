@@ -6,7 +6,6 @@
 
 #include "base/jsonw.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "base/obj.h"
 #include "base/str.h"
 
+#define WHOLE_MAX 1e15 /* from here on %.15g writes an exponent */
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 /* What must precede a value, and what the next item will need. */
@@ -150,14 +150,14 @@ void
 jsonw_int(struct jsonw *w, int64_t v)
 {
 	begin_value(w);
-	(void)buf_printf(w->b, "%" PRId64, v);
+	(void)buf_int(w->b, v);
 }
 
 void
 jsonw_uint(struct jsonw *w, uint64_t v)
 {
 	begin_value(w);
-	(void)buf_printf(w->b, "%" PRIu64, v);
+	(void)buf_uint(w->b, v);
 }
 
 void
@@ -168,6 +168,10 @@ jsonw_num(struct jsonw *w, double v)
 
 	if (!isfinite(v)) {
 		jsonw_null(w);
+		return;
+	}
+	if (v == trunc(v) && fabs(v) < WHOLE_MAX && !(v == 0 && signbit(v))) {
+		jsonw_int(w, (int64_t)v);
 		return;
 	}
 	/* The fewest digits that read back as the same number. */

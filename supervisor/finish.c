@@ -110,7 +110,7 @@ static void
 put_number(struct settle *s, int64_t n)
 {
 	settle_open(s);
-	(void)buf_printf(&s->text, "%" PRId64, n);
+	(void)buf_int(&s->text, n);
 	settle_shut(s);
 }
 

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,11 +122,25 @@ output_open(struct proc *p, int fds[2])
 	return (0);
 }
 
+/* Asks once for both pipes: mostly they are empty. */
+static bool
+has_output(const struct proc *p)
+{
+	struct pollfd fds[2] = {
+		{ .fd = p->out[0].fd, .events = POLLIN },
+		{ .fd = p->out[1].fd, .events = POLLIN },
+	};
+
+	return (poll(fds, 2, 0) != 0);
+}
+
 void
 output_drain(struct proc *p)
 {
 	unsigned i, k;
 
+	if (!p->dead && !has_output(p))
+		return;
 	/* A pipe holds 64 KiB; twice that is all that can have been written
 	 * before what we are draining for. */
 	for (i = 0; i < 2; i++)

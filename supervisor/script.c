@@ -148,7 +148,9 @@ static void
 put_word(struct script_args *a, struct slice s)
 {
 	ASSERT(a->building);
-	buf_printf(&a->body, "$%zu\r\n", s.n);
+	buf_putc(&a->body, '$');
+	buf_uint(&a->body, s.n);
+	buf_put(&a->body, "\r\n", 2);
 	buf_slice(&a->body, s);
 	buf_put(&a->body, "\r\n", 2);
 }

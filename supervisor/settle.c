@@ -23,6 +23,7 @@
 #define BATCH_MAX 64            /* jobs in one commit */
 #define BATCH_BYTES (4u << 20)  /* and their bytes, roughly */
 #define CALLS_MAX 8             /* unanswered calls of one queue */
+#define WORDS_SIZE 1000         /* bytes of a small job's words, at once */
 #define RETRY_AFTER (200 * DUR_MS)
 
 /* One call of commit or requeue on its way. */
@@ -46,6 +47,7 @@ settle_new(struct job *j, bool final, enum stat_id counted)
 	s->final = final;
 	s->counted = counted;
 	buf_init(&s->text, SIZE_MAX / 4);
+	(void)buf_reserve(&s->text, WORDS_SIZE);
 	return (s);
 }
 

@@ -19,7 +19,11 @@
 -- out of memory, or whose dead list is none, refuses before anything of that
 -- job has changed; jobs before it in the call stay committed. What may fail
 -- for a reason of the job's own (its reply key is no list) fails alone.
+--
+-- Redis refuses a script for want of memory only at its first write. So from
+-- the second job on one HDEL both asks and takes, unless the job has extras.
 local out, counts, i, n = {}, {}, 5, 0
+local written = false
 
 -- Writes the dead letters among the extras; the error if that is refused.
 local function bury(first, last)
@@ -39,7 +43,8 @@ while i <= #ARGV do
 	local counter, event, extras = ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6])
 	i = i + 7
 	n = n + 1
-	out[n] = redis.call('HEXISTS', KEYS[1], field)
+	local at_once = written and extras == 0
+	out[n] = redis.call(at_once and 'HDEL' or 'HEXISTS', KEYS[1], field)
 	local refused = out[n] == 1 and bury(i, i + 2 * extras - 1)
 	if refused then
 		out = refused
@@ -69,7 +74,10 @@ while i <= #ARGV do
 				end
 			end
 		end
-		redis.call('HDEL', KEYS[1], field)
+		if not at_once then
+			redis.call('HDEL', KEYS[1], field)
+			written = true
+		end
 	else
 		counts['stale'] = (counts['stale'] or 0) + 1
 	end

@@ -155,6 +155,33 @@ class Commit(LuaCase):
         self.redis("CONFIG", "SET", "maxmemory", 0)
         self.assertEqual(self.dump(), before)
 
+    def test_server_out_of_memory_refuses_all_of_a_call(self):
+        before = self.dump()
+        self.redis("CONFIG", "SET", "maxmemory", 1)
+        with self.assertRaisesRegex(RedisError, "OOM"):
+            self.commit(one("gone:1", "x0"), one("t:1", "x1"),
+                        one("t:2", "x2"))
+        self.redis("CONFIG", "SET", "maxmemory", 0)
+        self.assertEqual(self.dump(), before)
+
+    def test_memory_that_runs_out_within_a_call_loses_nothing(self):
+        """Either all of a job is written or its lease is left."""
+        self.redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        used = int(self.redis("INFO", "memory").split(b"used_memory:")[1]
+                   .split(b"\r")[0])
+        self.redis("CONFIG", "SET", "maxmemory", used + 400000)
+        big = "r" * 300000
+        try:
+            self.commit(one("t:1", "x1", big), one("t:2", "x2", big),
+                        one("t:3", "x3", big))
+        except RedisError as why:
+            self.assertIn("OOM", str(why))
+        self.redis("CONFIG", "SET", "maxmemory", 0)
+        written = [i for i in (1, 2, 3)
+                   if self.redis("EXISTS", job_key(f"x{i}"))]
+        left = {b"t:%d" % i for i in (1, 2, 3) if i not in written}
+        self.assertEqual(set(self.leases()), left)
+
 
 class Note(LuaCase):
     def setUp(self):

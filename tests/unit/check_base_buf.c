@@ -76,6 +76,24 @@ START_TEST(t_printf_fills_to_the_cap)
 }
 END_TEST
 
+START_TEST(t_decimals_up_to_the_ends_of_their_range)
+{
+	struct buf b;
+
+	buf_init(&b, 100);
+	ck_assert_int_eq(buf_int(&b, INT64_MIN), 0);
+	ck_assert_int_eq(buf_putc(&b, ' '), 0);
+	ck_assert_int_eq(buf_int(&b, -10), 0);
+	ck_assert_int_eq(buf_int(&b, 0), 0);
+	ck_assert_int_eq(buf_int(&b, INT64_MAX), 0);
+	ck_assert_int_eq(buf_putc(&b, ' '), 0);
+	ck_assert_int_eq(buf_uint(&b, UINT64_MAX), 0);
+	ck_assert_str_eq(buf_cstr(&b), "-9223372036854775808 "
+	    "-1009223372036854775807 18446744073709551615");
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(t_failure_sticks_until_reset)
 {
 	struct buf b;
@@ -202,6 +220,7 @@ main(void)
 	tcase_add_test(tc, t_appends_in_order);
 	tcase_add_test(tc, t_cap_holds_to_the_byte);
 	tcase_add_test(tc, t_printf_fills_to_the_cap);
+	tcase_add_test(tc, t_decimals_up_to_the_ends_of_their_range);
 	tcase_add_test(tc, t_failure_sticks_until_reset);
 	tcase_add_test(tc, t_huge_counts_are_refused);
 	tcase_add_test(tc, t_grows_and_keeps_its_bytes);
