@@ -28,6 +28,7 @@
 
 #define DYING_TAKES (2 * DUR_S)
 #define LOOK_EVERY (20 * DUR_MS)
+#define LIFE_MIN (5 * DUR_S)    /* of the status; beats come every second */
 
 /* The process of another run with our id, by its status. */
 enum holder { HOLDER_GONE, HOLDER_HERE, HOLDER_ELSEWHERE };
@@ -137,6 +138,15 @@ answered(void *priv, redisReply *r)
 		sup_redis_error(sup, "beat", sup->id, r);
 }
 
+/* While the status lives nobody else gets the id. */
+static dur_t
+life(const struct sup *sup)
+{
+	dur_t ttl = sup->conf->supervisor.lease_ttl;
+
+	return (ttl > LIFE_MIN ? ttl : LIFE_MIN);
+}
+
 void
 beat_send(struct sup *sup)
 {
@@ -161,7 +171,7 @@ beat_send(struct sup *sup)
 	script_key(a, keys.data + at);
 	script_arg_str(a, sup->id);
 	script_arg(a, (struct slice){ status.data, status.len });
-	script_arg_int(a, sup->conf->supervisor.lease_ttl / DUR_MS);
+	script_arg_int(a, life(sup) / DUR_MS);
 	script_arg_str(a, mark);
 	sup->beat_sent = mono_now();
 	(void)script_call(sup->main, a, answered, sup);

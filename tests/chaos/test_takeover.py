@@ -136,6 +136,17 @@ class Takeover(unittest.TestCase):
         self.assertEqual(left.poll(), -signal.SIGKILL)
         self.judge(bench)
 
+    def test_status_outlives_the_next_beat(self):
+        """Beats come every second: a status that lives for a lease of one
+        second lets another daemon have the id in between."""
+        bench = self.bench()
+        d = bench.daemon("w1", ttl="1s")
+        d.start()
+        left = lab.until("the status", lambda: max(0, bench.redis(
+            "PTTL", "ai:worker:" + d.id)))
+        self.assertGreater(left, 2000)
+        self.judge(bench)
+
     def test_pidfile_lock_may_outlive_its_holder(self):
         """A supervisor that is killed while it forks leaves the lock with the
         fork for a moment: its successor waits, and does not refuse (73)."""
