@@ -150,6 +150,13 @@ keep_why(struct conn *c, const char *why)
 }
 
 /* One line per outage and reason, not one per attempt. */
+/* There are three to a queue; when Redis is away, `main` says so for all. */
+static bool
+is_bell(const struct conn *c)
+{
+	return (strncmp(c->label, "bell:", 5) == 0);
+}
+
 static void
 log_loss(struct conn *c, bool was_ready)
 {
@@ -158,7 +165,8 @@ log_loss(struct conn *c, bool was_ready)
 		    c->why);
 		return;
 	}
-	log_warn("redis", "%s conn=%s why=\"%s\"",
+	log_put(is_bell(c) ? LOG_L_DEBUG : LOG_L_WARN, "redis",
+	    "%s conn=%s why=\"%s\"",
 	    was_ready ? "connection lost" : "could not connect", c->label,
 	    c->why);
 	memcpy(c->logged, c->why, sizeof(c->logged));
@@ -315,8 +323,8 @@ become_ready(struct conn *c)
 	c->state = CONN_READY;
 	c->ready_at = mono_now();
 	c->logged[0] = '\0';
-	log_put(strncmp(c->label, "bell:", 5) == 0 ? LOG_L_DEBUG :
-	    LOG_L_INFO, "redis", "connected conn=%s", c->label);
+	log_put(is_bell(c) ? LOG_L_DEBUG : LOG_L_INFO, "redis",
+	    "connected conn=%s", c->label);
 	c->on_state(c->priv, c, NULL);
 }
 
