@@ -96,6 +96,8 @@ struct child {
 	mono_t ended_at;                /* when it ended */
 	bool dirty;                     /* idle, but something may be left */
 	mono_t look_at;                 /* idle: look for late orphans; 0: no */
+	bool spoilt;                    /* a plugin met a GPU error in this
+					 * process: no further job begins */
 	bool leaving;                   /* QUIT came: leave when idle */
 	mono_t alarm;                   /* earliest time a kind wants a turn */
 };

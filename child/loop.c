@@ -221,7 +221,7 @@ end_credit(struct child *c)
 }
 
 /* Begins the next step, or ends the credit: the supervisor may have taken
- * back all jobs that had not begun. */
+ * back all jobs that had not begun, or this process is not fit for them. */
 static void
 begin_step(struct child *c)
 {
@@ -229,6 +229,8 @@ begin_step(struct child *c)
 
 	c->count = k->count != NULL ? k->count(c, c->handler) : 1;
 	ASSERT(c->count > 0 && c->from + c->count <= c->credit->njobs);
+	if (c->spoilt)
+		(void)page_recall(c->words, (uint32_t)c->credit->number);
 	if (!page_take(c->words, (uint32_t)c->credit->number, c->from,
 	    c->count)) {
 		c->count = 0;

@@ -307,6 +307,21 @@ forget_results(struct call *call, unsigned from, unsigned n)
 			buf_reset(&call->keys[i].job->result);
 }
 
+static bool
+has_gpu_error(const struct call *call, unsigned from, unsigned n)
+{
+	const struct cjob *j;
+	unsigned i;
+
+	for (i = from; i < from + n; i++) {
+		j = call->keys[i].job;
+		if (j->settled && j->cause == CAUSE_GPU_ERROR)
+			return (true);
+	}
+	return (false);
+}
+
+/* A GPU error spoils the process: nothing more is tried in it. */
 static void
 predict(struct call *call, unsigned from, unsigned n)
 {
@@ -322,7 +337,11 @@ predict(struct call *call, unsigned from, unsigned n)
 	}
 	forget_results(call, from, n);
 	predict(call, from, n / 2);
-	predict(call, from + n / 2, n - n / 2);
+	if (has_gpu_error(call, from, n / 2))
+		fail_all(call, from + n / 2, n - n / 2, GANGER_GPU_ERROR,
+		    NULL);
+	else
+		predict(call, from + n / 2, n - n / 2);
 }
 
 static void
@@ -373,6 +392,7 @@ begin_plugin(struct child *c, struct child_handler *h)
 	if (call->n > 0) {
 		FAILPOINT(CHILD_STARTED);
 		make_call(call, c, h);
+		c->spoilt = c->spoilt || has_gpu_error(call, 0, call->n);
 	}
 	end_call(call);
 	free(call);

@@ -64,8 +64,8 @@ bool page_take(struct page_slot *w, uint32_t credit, unsigned from,
  * the last step began. */
 unsigned page_begun(const struct page_slot *w, uint32_t credit,
     unsigned *fromp);
-/* Supervisor: from now on no further job of the credit begins. As
- * page_begun. */
+/* Supervisor, or a child that is not fit for more: from now on no further job
+ * of the credit begins. As page_begun. */
 unsigned page_recall(struct page_slot *w, uint32_t credit);
 
 const char *ask_name(enum ask a);

@@ -367,6 +367,22 @@ broken(struct proc *p)
 	slot_event(&p->slot, EV_FENCE, mono_now(), WHY_BUG);
 }
 
+/*
+ * A plugin shares its process with the GPU's broken context: the child goes
+ * before it runs anything else. It begins no further job by itself.
+ */
+static void
+retire_spoilt(struct proc *p, const struct credit *c)
+{
+	if (p->sup->conf->handlers[c->handler].kind != CONF_PLUGIN ||
+	    p->slot.state != SLOT_BUSY)
+		return;
+	log_warn("slot", "slot=%u gen=%" PRIu32 " is replaced: GPU error",
+	    p->slot.index, p->slot.gen);
+	(void)credit_withdraw(p, NULL);
+	slot_event(&p->slot, EV_DRAIN, mono_now(), WHY_GPU);
+}
+
 void
 credit_results(struct proc *p, struct frame_reader *r)
 {
@@ -375,7 +391,7 @@ credit_results(struct proc *p, struct frame_reader *r)
 	struct slice models;
 	struct credit *c;
 	bool ending = p->slot.state == SLOT_STOPPING ||
-	    p->slot.state == SLOT_KILLED, done;
+	    p->slot.state == SLOT_KILLED, done, spoilt = false;
 	uint32_t i;
 
 	if (frame_read_results(r, &s) != 0) {
@@ -395,8 +411,11 @@ credit_results(struct proc *p, struct frame_reader *r)
 		}
 		if (x.cause != CAUSE_NONE && limit_memory_hit(p))
 			death_by_memory(p, &x);
+		spoilt = spoilt || x.cause == CAUSE_GPU_ERROR;
 		one_result(p, &x, ending);
 	}
+	if (spoilt)
+		retire_spoilt(p, c);
 	if (frame_read_result_end(r, &done, &models) != 0) {
 		broken(p);
 		return;

@@ -48,7 +48,8 @@
 	X(HELD, "something of the last child is left") \
 	X(RETIRED, "worn out") \
 	X(MEMORY, "memory limit") \
-	X(FAILING, "keeps failing")
+	X(FAILING, "keeps failing") \
+	X(GPU, "GPU error in a plugin")
 
 #define SLOT_ACTIONS(X) \
 	X(IGNORE, ignore, "nothing to do") \

@@ -70,6 +70,13 @@ check_PROGRAMS += tests/system/s_d_death
 tests_system_s_d_death_CPPFLAGS = $(rig_cppflags)
 tests_system_s_d_death_LDADD = $(rig_ldadd)
 
+check_LTLIBRARIES += tests/children/gpu.la
+tests_children_gpu_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+# a convenience library unless it has an installation folder
+tests_children_gpu_la_LDFLAGS = $(PLUGIN_LDFLAGS) -rpath $(pluginsdir)
+tests_children_gpu_la_LIBADD =
+tests_children_gpu_la_SOURCES = tests/children/gpu.c
+
 check_PROGRAMS += tests/children/bad
 tests_children_bad_CPPFLAGS = $(AM_CPPFLAGS)
 check_PROGRAMS += tests/system/s_e_children

@@ -282,10 +282,51 @@ START_TEST(t_sick_slot_is_quarantined_uncharged)
 }
 END_TEST
 
+#define INI_GPU "kill_grace = 200ms\nretry_backoff = 10ms\n" \
+	"max_attempts = 1\n[pool p]\nslots = 1\n[handler gpu]\n" \
+	"kind = plugin\npath = @BIN@/.libs/gpu.so\nenv.DUMP = @DIR@\n"
+
+/* Many jobs, so that some are out at the child when its GPU breaks. */
+static void
+break_gpu(const char *ini)
+{
+	struct rig *r = rig_start(ini);
+	long long gen = rig_slot_int(r, 0, 0, "generation");
+	int i;
+
+	for (i = 0; i < 200; i++)
+		rig_pushf(r, Q_INF, "{\"id\":\"g%d\",\"handler\":\"gpu\","
+		    "\"input\":{%s}}", i, i % 70 == 50 ? "\"break\":1" : "");
+	for (i = 0; i < 200; i++)
+		ck_assert_int_eq(js_int(rig_wait_record(r, Q_INF,
+		    rig_fmt(r, "g%d", i), "done"), "attempt"), 1);
+	ck_assert_int_eq(rig_slot_int(r, 0, 0, "generation"), gen + 3);
+	ck_assert_int_eq(rig_stat(r, Q_INF, "retried"), 0);
+	rig_stop(&r);
+}
+
+/*
+ * A GPU error leaves the process's context unusable: each job that ran in the
+ * same child after it would fail, and be charged for it.
+ */
+START_TEST(t_child_with_a_gpu_error_is_replaced)
+{
+	break_gpu(INI_GPU);
+}
+END_TEST
+
+START_TEST(t_child_with_a_gpu_error_in_a_batch_is_replaced)
+{
+	break_gpu(INI_GPU "batch_size = 8\n");
+}
+END_TEST
+
 RIG_MAIN("s_e_children",
     t_each_is_ended_and_the_next_job_runs,
     t_what_a_job_leaves_is_ended_with_it,
     t_flood_of_output_is_borne,
     t_supervisor_is_as_before,
     t_unkillable_process_quarantines_its_slot,
-    t_sick_slot_is_quarantined_uncharged)
+    t_sick_slot_is_quarantined_uncharged,
+    t_child_with_a_gpu_error_is_replaced,
+    t_child_with_a_gpu_error_in_a_batch_is_replaced)
