@@ -136,11 +136,25 @@ dirs_make(const struct start *s, struct slice id,
 	return (r);
 }
 
+void
+dirs_name(const struct start *s, struct slice id, uint64_t number,
+    struct dirs *d)
+{
+
+	d->output = dirs_kept_path(s->state_dir, "outputs", id);
+	d->checkpoint = dirs_kept_path(s->state_dir, "checkpoints", id);
+	d->work = str_fmt("%s/s%u.j%llu", s->work_dir, (unsigned)s->slot,
+	    (unsigned long long)number);
+}
+
+/* Most are empty, or never were. */
 static void
 remove_dir(const char *path)
 {
 
-	if (path != NULL && dir_remove(path) != 0)
+	if (path == NULL || rmdir(path) == 0 || errno == ENOENT)
+		return;
+	if (dir_remove(path) != 0)
 		child_say("could not remove %s: %s", path, strerror(errno));
 }
 
@@ -150,6 +164,9 @@ dirs_done(struct dirs *d)
 
 	remove_dir(d->output);
 	remove_dir(d->checkpoint);
+	free(d->output);
+	free(d->checkpoint);
+	d->output = d->checkpoint = NULL;
 }
 
 void
@@ -161,8 +178,6 @@ dirs_forget(const struct start *s, struct slice id)
 	};
 
 	dirs_done(&d);
-	free(d.output);
-	free(d.checkpoint);
 }
 
 void

@@ -5,6 +5,8 @@
 #ifndef CHILD_DIRS_H
 #define CHILD_DIRS_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/slice.h"
 
@@ -23,6 +25,11 @@ struct dirs {
  */
 int dirs_make(const struct start *s, struct slice id,
     const struct spawn_user *user, struct dirs *d, struct buf *why);
+
+/* Only fills in where the three would be; none is made. The number is unique
+ * among the jobs of this run of the supervisor. */
+void dirs_name(const struct start *s, struct slice id, uint64_t number,
+    struct dirs *d);
 
 /*
  * For a handler that runs as another user: lets everybody pass through the

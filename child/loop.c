@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/failpoint.h"
@@ -336,26 +337,28 @@ advance(struct child *c)
 	clean_idle(c);
 }
 
-static int
-poll_timeout(const struct child *c, bool more)
+/* NULL: for ever. In nanoseconds: poll's milliseconds would be waited for. */
+static const struct timespec *
+poll_timeout(const struct child *c, bool more, struct timespec *ts)
 {
-	dur_t left;
+	dur_t left = 0;
 
-	if (more)
-		return (0);
-	if (c->alarm == MONO_NEVER)
-		return (-1);
-	left = c->alarm - mono_now();
-	if (left <= 0)
-		return (0);
-	return (left >= 60 * DUR_S ? 60000 :
-	    (int)((left + DUR_MS - 1) / DUR_MS));
+	if (!more && c->alarm == MONO_NEVER)
+		return (NULL);
+	if (!more)
+		left = c->alarm - mono_now();
+	if (left < 0)
+		left = 0;
+	ts->tv_sec = left / DUR_S;
+	ts->tv_nsec = left % DUR_S;
+	return (ts);
 }
 
 /* SIGCHLD interrupts the poll, and then there is something to reap. */
 static void
 wait_for_work(struct child *c, struct pollfd *p, bool more)
 {
+	struct timespec ts;
 	struct watch *w;
 	unsigned i;
 	int n;
@@ -363,7 +366,7 @@ wait_for_work(struct child *c, struct pollfd *p, bool more)
 	for (i = 0; i < c->nwatches; i++)
 		p[i] = (struct pollfd){ .fd = c->watches[i]->fd,
 		    .events = c->watches[i]->events };
-	n = poll(p, c->nwatches, poll_timeout(c, more));
+	n = ppoll(p, c->nwatches, poll_timeout(c, more, &ts), NULL);
 	c->alarm = MONO_NEVER;
 	if (n < 0)
 		tree_reap(&c->tree);

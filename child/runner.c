@@ -112,6 +112,7 @@ take_hello(struct runner *r, const struct runner_msg *m)
 	runner_put_welcome(&r->out, r->child->start);
 	r->phase = RUNNER_READY;
 	r->greeted = true;
+	r->makes_dirs = m->makes_dirs != 0;
 	if (r->open)
 		send_jobs(r);
 	runner_proc_flush(r);
@@ -327,6 +328,23 @@ count_jobs(struct child *c, struct child_handler *h)
 	return (n);
 }
 
+/*
+ * Making and removing three empty folders on a disk costs more than all else
+ * here, so a runner may say that it makes those that it uses. One of another
+ * user could not.
+ */
+static bool
+give_dirs(struct runner *r, struct cjob *j)
+{
+	struct child *c = r->child;
+
+	if (!r->makes_dirs || r->handler->conf->user != NULL ||
+	    j->f.publish.n > 0)
+		return (prepare_dirs(c, r->handler, j));
+	dirs_name(c->start, j->f.id, j->f.number, &j->dirs);
+	return (true);
+}
+
 static void
 begin_runner(struct child *c, struct child_handler *h)
 {
@@ -338,7 +356,7 @@ begin_runner(struct child *c, struct child_handler *h)
 	for (i = c->from; i < c->from + c->count; i++) {
 		j = &c->credit->jobs[i];
 		if (!j->settled && prepare_model(c, j) &&
-		    prepare_dirs(c, h, j))
+		    give_dirs(r, j))
 			ready++;
 	}
 	c->ended = ready == 0;

@@ -21,7 +21,7 @@ enum field { FIELD_UINT, FIELD_DOUBLE, FIELD_TEXT, FIELD_LIST };
 	X(op, TEXT) X(protocol, UINT) X(pid, UINT) X(number, UINT) \
 	X(credit, UINT) X(fraction, DOUBLE) X(name, TEXT) X(message, TEXT) \
 	X(text, TEXT) X(result, TEXT) X(error, TEXT) X(cause, TEXT) \
-	X(models, LIST)
+	X(makes_dirs, UINT) X(models, LIST)
 
 static const struct {
 	const char *key;

@@ -20,7 +20,7 @@ struct start;
 /* What a runner may say; slices borrow from the message. */
 struct runner_msg {
 	struct slice op;
-	uint64_t protocol, pid, number, credit;
+	uint64_t protocol, pid, number, credit, makes_dirs;
 	double fraction;
 	struct slice name, message, text, result, error, cause;
 	struct msg_reader models; /* at the list; p == NULL: absent */

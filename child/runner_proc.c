@@ -184,6 +184,7 @@ runner_proc_start(struct runner *r, struct buf *why)
 	r->fault[0] = '\0';
 	r->replace = false;
 	r->greeted = false;
+	r->makes_dirs = false;
 	r->owes = true;
 	if (!prepare_user(r->child, r->handler, &user, why))
 		return (-ERR_NOTFOUND);

@@ -30,7 +30,8 @@ struct runner {
 	char *work;                      /* its own directory; owns */
 	bool open;                       /* a step waits for its done */
 	bool owes;                       /* and this process is to serve it */
-	bool greeted;                    /* it has said hello */
+	bool greeted;                    /* it has said hello, */
+	bool makes_dirs;                 /* and makes jobs' folders itself */
 	bool replace;                    /* after done: GPU error */
 	enum ask asked;                  /* to pass on with the jobs */
 	mono_t kill_at;                  /* it closed its socket; 0: not */

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 from typing import Any
 
 from . import checkpoint
@@ -45,9 +47,10 @@ class Job:
         self.model_version: int = message.get("model_version") or 0
         self.model_dir: str | None = message.get("model_dir") or None
         self.publish: str | None = message.get("publish") or None
-        self.work_dir: str = message.get("work_dir") or ""
-        self.output_dir: str = message.get("output_dir") or ""
-        self.checkpoint_dir: str = message.get("checkpoint_dir") or ""
+        self._folders = {
+            key: message.get(key) or ""
+            for key in ("work_dir", "output_dir", "checkpoint_dir")
+        }
         self.timeout: float = message.get("timeout") or 0.0
         self.fields: dict[str, Any] = json.loads(message.get("job") or b"{}")
         if not isinstance(self.fields, dict):
@@ -56,6 +59,27 @@ class Job:
         self.params: Any = self.fields.get("params")
         self._credit = credit
         self._channel = channel
+
+    # The folders are made when they are first asked for: most jobs ask for
+    # none, and making and removing them takes longer than a small model.
+
+    @functools.cached_property
+    def work_dir(self) -> str:
+        return self._folder("work_dir")
+
+    @functools.cached_property
+    def output_dir(self) -> str:
+        return self._folder("output_dir")
+
+    @functools.cached_property
+    def checkpoint_dir(self) -> str:
+        return self._folder("checkpoint_dir")
+
+    def _folder(self, key: str) -> str:
+        path: str = self._folders[key]
+        if path:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        return path
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tells how far the job is: 0 to 1 (clipped) and a short text."""

@@ -199,6 +199,7 @@ class Runner:
                 "protocol": PROTOCOL,
                 "pid": os.getpid(),
                 "name": clean_text(self.name),
+                "makes_dirs": 1,
             }
         )
         try:

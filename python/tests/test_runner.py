@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import os
+import shutil
 import struct
+import tempfile
 import threading
 import unittest
 from contextlib import redirect_stderr
@@ -37,14 +40,17 @@ class Infer(RunnerCase):
             return {"twice": job.input * 2}
 
         child = self.serving(infer)
+        top = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, top)
+        folders = [os.path.join(top, name) for name in ("w", "o/1", "c")]
         results, done = child.run(
             {
                 "id": "a:1",
                 "type": "inference",
                 "attempt": 2,
-                "work_dir": "/w",
-                "output_dir": "/o",
-                "checkpoint_dir": "/c",
+                "work_dir": folders[0],
+                "output_dir": folders[1],
+                "checkpoint_dir": folders[2],
                 "timeout": 1.5,
                 "publish": "m",
                 "fields": {"input": 21, "params": {"k": 1}, "other": [1]},
@@ -56,10 +62,12 @@ class Infer(RunnerCase):
         self.assertEqual((job.id, job.attempt, job.timeout), ("a:1", 2, 1.5))
         self.assertEqual(job.params, {"k": 1})
         self.assertEqual(job.fields["other"], [1])
+        self.assertEqual(job.publish, "m")
+        self.assertEqual(os.listdir(top), [], "nobody asked for one yet")
         self.assertEqual(
-            (job.work_dir, job.output_dir, job.checkpoint_dir, job.publish),
-            ("/w", "/o", "/c", "m"),
+            [job.work_dir, job.output_dir, job.checkpoint_dir], folders
         )
+        self.assertTrue(all(map(os.path.isdir, folders)))
         self.assertIsNone(job.model_dir)
         self.assertEqual(child.end(), 0)
 

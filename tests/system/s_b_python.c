@@ -54,6 +54,30 @@ START_TEST(t_sdk_runner_serves_jobs)
 }
 END_TEST
 
+/*
+ * The SDK makes the folders that a job uses; none is made for one that uses
+ * none. They are kept and removed like those of any other handler.
+ */
+START_TEST(t_sdk_makes_the_folders)
+{
+	struct rig *r = start_sdk();
+	json_t *rec;
+	int i;
+
+	rig_push(r, Q_INF, "{\"id\":\"m0\",\"input\":{\"do\":\"echo\"}}");
+	rig_wait_record(r, Q_INF, "m0", "done");
+	rig_push(r, Q_INF, "{\"id\":\"m1\",\"input\":{\"do\":\"keep\"}}");
+	rec = rig_wait_record(r, Q_INF, "m1", "done");
+	ck_assert_int_eq(js_int(rec, "attempt"), 2);
+	ck_assert(!json_is_true(js(rec, "result.made.0")));
+	ck_assert(json_is_true(js(rec, "result.made.2")));
+	for (i = 0; i < 3; i++)
+		ck_assert_int_ne(access(js_str(rec, rig_fmt(r,
+		    "result.folders.%d", i)), F_OK), 0);
+	rig_stop(&r);
+}
+END_TEST
+
 /* Who debugs a job reads its traceback in the record, nowhere else. */
 START_TEST(t_sdk_exception_is_the_jobs_error)
 {
@@ -124,6 +148,7 @@ int
 main(int argc, char **argv)
 {
 	const TTest *const tests[] = { t_sdk_runner_serves_jobs,
+	    t_sdk_makes_the_folders,
 	    t_sdk_exception_is_the_jobs_error,
 	    t_load_has_a_clock_of_its_own,
 	    t_hung_runner_leaves_its_stacks };
