@@ -48,6 +48,19 @@ reload_limits(struct sup *sup)
 	};
 }
 
+/* What only a restart can change, all of it: "handler x came, log target". */
+static void
+add_refused(struct plan *pl, const struct conf_change *ch)
+{
+	size_t at = strlen(pl->refused);
+
+	pl->restarts++;
+	(void)snprintf(pl->refused + at, sizeof(pl->refused) - at,
+	    "%s%s%s%s %s", at > 0 ? ", " : "", ch->section_name,
+	    ch->name[0] != '\0' ? " " : "", ch->name, ch->key != NULL ?
+	    ch->key : ch->from == NULL ? "came" : "went");
+}
+
 static void
 see_change(void *priv, const struct conf_change *ch)
 {
@@ -59,11 +72,7 @@ see_change(void *priv, const struct conf_change *ch)
 	    ch->key != NULL ? ch->key : "-", conf_class_name(ch->class),
 	    ch->from != NULL ? ch->from : "", ch->to != NULL ? ch->to : "");
 	if (ch->class == CONF_RESTART || ch->key == NULL) {
-		pl->restarts++;
-		(void)snprintf(pl->refused, sizeof(pl->refused),
-		    "%s%s%s%s%s", ch->section_name,
-		    ch->name[0] != '\0' ? " " : "", ch->name,
-		    ch->key != NULL ? " " : "", ch->key != NULL ? ch->key : "");
+		add_refused(pl, ch);
 	} else if (ch->class == CONF_RESPAWN) {
 		if (strcmp(ch->section_name, "pool") == 0 &&
 		    strlen(pl->pools) + strlen(ch->name) + 3 <
@@ -144,9 +153,9 @@ take_over(struct sup *sup, struct conf *c)
 
 	(void)conf_diff(sup->conf, c, see_change, &pl);
 	if (!same_shape(sup->conf, c)) {
-		(void)snprintf(text, sizeof(text), "pools, slots, cpus or "
-		    "handlers came or went (%s): that needs a restart; "
-		    "nothing was changed", pl.refused);
+		(void)snprintf(text, sizeof(text), "needs a restart, nothing "
+		    "was changed: %s", pl.refused[0] != '\0' ? pl.refused :
+		    "the order of the pools or handlers");
 		say(sup, false, text);
 		conf_free(&c);
 		return;

@@ -102,7 +102,30 @@ START_TEST(t_reload_costs_no_running_job)
 }
 END_TEST
 
+/*
+ * What a reload can't do is named, all of it, and nothing else of the file
+ * takes effect either.
+ */
+START_TEST(t_reload_names_what_needs_a_restart)
+{
+	struct rig *r = rig_start(INI_ONE COMMAND("old", "end.sh"));
+	const char *text;
+
+	rig_daemon_config(r, 0, "max_attempts = 1\n" INI_ONE
+	    COMMAND("new", "end.sh") "[pool q]\nslots = 1\ncpus = 0\n");
+	rig_kill(rig_daemon_pid(r, 0), SIGHUP);
+	rig_until(r, !json_is_true(js(rig_status(r, 0), "config.ok")));
+	text = js_str(rig_status(r, 0), "config.message");
+	ck_assert_msg(strstr(text, "needs a restart") != NULL &&
+	    strstr(text, "pool q came") != NULL &&
+	    strstr(text, "handler new came") != NULL &&
+	    strstr(text, "handler old went") != NULL, "%s", text);
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_f_reload",
     t_bad_reload_changes_nothing,
     t_good_reload_takes_effect,
-    t_reload_costs_no_running_job)
+    t_reload_costs_no_running_job,
+    t_reload_names_what_needs_a_restart)
