@@ -30,14 +30,26 @@ check_ids(struct cli *cli)
 			    "letters, digits and ._:-", cli->argv[i]);
 }
 
+/* A text of several lines (a traceback) stays readable: its other lines stand
+ * below the first. */
 static void
 print_line(const char *name, const char *text)
 {
+	size_t n;
+
 	if (text[0] == '\0')
 		return;
-	printf("%-12s ", name);
-	out_text(stdout, text, strlen(text));
-	putchar('\n');
+	for (;;) {
+		n = strcspn(text, "\n");
+		printf("%-12s ", name);
+		out_text(stdout, text, n);
+		putchar('\n');
+		text += n;
+		if (text[strspn(text, "\n")] == '\0')
+			return;
+		text++;
+		name = "";
+	}
 }
 
 static void

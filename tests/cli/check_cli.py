@@ -128,6 +128,18 @@ def t_job_shows_record_or_place(rig):
     assert rig.lines("job", "mine")[0]["queue"] == "my:queue"
 
 
+def t_job_keeps_the_lines_of_an_error(rig):
+    message = "Traceback:\n  File \"x\x1b[31m.py\"\n\nValueError: no\n"
+    rig.redis("SET", "{%s}:job:tb" % INFERENCE, json.dumps({
+        "id": "tb", "queue": INFERENCE, "state": "failed",
+        "error": {"cause": "handler-error", "message": message}}))
+    out = rig.run("job", "tb")
+    pad = " " * 13
+    assert ("error        Traceback:\n" + pad + '  File "x?[31m.py"\n' +
+            pad + "\n" + pad + "ValueError: no\n") in out, out
+    assert out.endswith("ValueError: no\n") and "\x1b" not in out
+
+
 def t_job_follows_a_move(rig):
     rig.record(CPU, "m", state="moved", moved_to="far:queue")
     rig.record("far:queue", "m", result=5)
