@@ -289,6 +289,35 @@ START_TEST(t_start_right_after_a_kill)
 }
 END_TEST
 
+/*
+ * Two daemons of one id with a Redis and folders of their own are strangers:
+ * neither the start nor the death of one may cost the other its processes.
+ */
+START_TEST(t_same_id_elsewhere_is_left_alone)
+{
+	static const char ini[] = INI_ONE COMMAND("wait", "wait.sh");
+	struct rig *a = rig_start(ini), *b;
+	long long child = rig_slot_int(a, 0, 0, "pid");
+	pid_t job;
+
+	rig_push(a, Q_INF, "{\"id\":\"a1\",\"handler\":\"wait\"}");
+	job = script_pid(a);
+	b = rig_start(ini);
+	rig_kill(rig_daemon_pid(b, 0), SIGKILL);
+	rig_daemon_wait(b, 0);
+	rig_daemon_start(b, 0);
+	rig_push(b, Q_INF, ECHO("b1"));
+	rig_wait_record(b, Q_INF, "b1", "done");
+	rig_stop(&b);
+	ck_assert(rig_alive(job));
+	ck_assert_int_eq(rig_slot_int(a, 0, 0, "pid"), child);
+	fclose(fopen(rig_fmt(a, "%s/go", rig_dir(a)), "w"));
+	ck_assert_int_eq(js_int(rig_wait_record(a, Q_INF, "a1", "done"),
+	    "attempt"), 1);
+	rig_stop(&a);
+}
+END_TEST
+
 RIG_MAIN("s_d_death",
     t_crashing_job_ends_in_the_dead_list,
     t_plugin_that_exits_is_crashed,
@@ -301,4 +330,5 @@ RIG_MAIN("s_d_death",
     t_killed_daemon_leaves_nothing_and_reruns,
     t_killed_daemon_leaves_no_stubborn_tree,
     t_other_worker_takes_over,
-    t_start_right_after_a_kill)
+    t_start_right_after_a_kill,
+    t_same_id_elsewhere_is_left_alone)

@@ -77,6 +77,30 @@ START_TEST(t_result_waits_for_redis)
 }
 END_TEST
 
+/*
+ * A limit is the supervisor's own: a job that hangs while there is no Redis is
+ * ended all the same.
+ */
+START_TEST(t_limits_hold_without_redis)
+{
+	struct rig *r = rig_new(RIG_AOF);
+	pid_t pid;
+	json_t *rec;
+
+	rig_daemon_start(r, rig_daemon(r, "w1", "lease_ttl = 1m\n"
+	    "no_progress_timeout = 500ms\n" INI_ONE
+	    COMMAND("once", "once.sh")));
+	rig_push(r, Q_INF, "{\"id\":\"n1\",\"handler\":\"once\"}");
+	pid = script_pid(r);
+	rig_redis_stop(r);
+	rig_until(r, !rig_alive(pid));
+	rig_redis_start(r);
+	rec = rig_wait_record(r, Q_INF, "n1", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "no-progress");
+	rig_stop(&r);
+}
+END_TEST
+
 /* A Redis that hangs for a while is no worse than one that is away. */
 START_TEST(t_job_survives_a_hanging_redis)
 {
@@ -216,6 +240,7 @@ END_TEST
 RIG_MAIN("s_h_redis",
     t_job_survives_a_restart_of_redis,
     t_result_waits_for_redis,
+    t_limits_hold_without_redis,
     t_job_survives_a_hanging_redis,
     t_empty_redis_is_taken_as_it_is,
     t_lost_scripts_are_loaded_again,
