@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	base/buf.c base/buf.h base/clock.c base/clock.h base/cpus.c base/cpus.h \
+	base/cron.c base/cron.h \
 	base/err.c base/err.h base/err_tbl.h \
 	base/failpoint.c base/failpoint.h base/failpoint_tbl.h \
 	base/fd.c base/fd.h \

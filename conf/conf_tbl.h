@@ -248,11 +248,15 @@
 
 #define CONF_SCHEDULE_ROWS(X) \
 	X(schedule, cron, str, "", "", "", LIVE, \
-	    "When, as the five fields of crontab(5). Must be given.") \
+	    "When: the five fields of crontab(5), local time, or six with seconds " \
+	    "in front; also @hourly, @daily and so on. Each firing is one job in " \
+	    "the whole fleet; what nobody was there for is not made up for. Must " \
+	    "be given.") \
 	X(schedule, queue, str, "", "", "", LIVE, \
 	    "Full key of the queue. Must be given.") \
 	X(schedule, job, str, "", "", "", LIVE, \
-	    "The job, one JSON object. Must be given.")
+	    "The job, one JSON object; without an id it gets NAME.SECONDS. Must be " \
+	    "given.")
 
 #define CONF_ROWS(X) \
 	CONF_SUPERVISOR_ROWS(X) CONF_REDIS_ROWS(X) CONF_HTTP_ROWS(X) \

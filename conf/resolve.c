@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cron.h"
 #include "base/cpus.h"
 #include "base/obj.h"
 #include "base/str.h"
@@ -263,6 +264,8 @@ void
 resolve_schedules(struct load *ld)
 {
 	const struct conf_schedule *s;
+	struct cron cron;
+	const char *why;
 	unsigned i;
 
 	for (i = 0; i < ld->c->nschedules; i++) {
@@ -270,5 +273,8 @@ resolve_schedules(struct load *ld)
 		require_text(ld, s, "cron", s->cron);
 		require_text(ld, s, "queue", s->queue);
 		require_text(ld, s, "job", s->job);
+		if (s->cron[0] != '\0' && cron_parse(s->cron, &cron, &why) != 0)
+			load_problem(ld, CONF_S_schedule, s->name, "cron",
+			    "%s", why);
 	}
 }

@@ -14,7 +14,8 @@ SUP_LUA = \
 	supervisor/lua/note.lua \
 	supervisor/lua/pluck.lua supervisor/lua/promote.lua supervisor/lua/reap.lua \
 	supervisor/lua/recover.lua supervisor/lua/renew.lua \
-	supervisor/lua/requeue.lua supervisor/lua/sift.lua
+	supervisor/lua/requeue.lua supervisor/lua/schedule.lua \
+	supervisor/lua/sift.lua
 
 EXTRA_DIST += $(SUP_LUA) scripts/embed_lua.sh docs/redis.md
 BUILT_SOURCES += $(SUP_BROKER_BUILT)

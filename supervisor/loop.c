@@ -24,6 +24,7 @@
 #include "supervisor/proc.h"
 #include "supervisor/reload.h"
 #include "supervisor/route.h"
+#include "supervisor/schedule.h"
 #include "supervisor/settle.h"
 #include "supervisor/stop.h"
 #include "supervisor/sup.h"
@@ -196,6 +197,7 @@ turn(struct sup *sup)
 	route_drain(sup->route);  /* an answer that is here beats its deadline */
 	process_deadlines(sup);
 	watch_phase(sup);
+	schedule_phase(sup);
 	cancel_phase(sup);
 	forget_phase(sup);        /* before its child has work again */
 	process_feed(sup);

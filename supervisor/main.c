@@ -47,6 +47,7 @@
 #include "supervisor/proc.h"
 #include "supervisor/reload.h"
 #include "supervisor/route.h"
+#include "supervisor/schedule.h"
 #include "supervisor/settle.h"
 #include "supervisor/sup.h"
 
@@ -129,6 +130,10 @@ load_conf(const struct args *a)
 	conf_problems_init(&problems);
 	if (conf_load_pidfile(a->file, a->pidfile, environ, &c,
 	    &problems) != 0) {
+		(void)fputs(buf_cstr(&problems.text), stderr);
+		exit(EX_CONFIG);
+	}
+	if (schedule_check(c, &problems.text) > 0) {
 		(void)fputs(buf_cstr(&problems.text), stderr);
 		exit(EX_CONFIG);
 	}
@@ -475,6 +480,7 @@ end(struct sup *sup)
 	http_close(&sup->http);
 	/* claims and calls in flight are answered with NULL and set aside */
 	sup->ready = false;
+	schedule_close(sup);
 	sup_disconnect_links(sup);
 	drop_jobs(sup);
 	cancel_free_all(sup);
@@ -506,6 +512,7 @@ serve(struct sup *sup)
 	const char *listen = sup->conf->http.listen;
 	int code;
 
+	schedule_open(sup);
 	start_slots(sup);
 	log_info("main", "gangerd %s worker=%s pid=%d slots=%u http=%s",
 	    PACKAGE_VERSION, sup->id, (int)getpid(), sup->nslots,

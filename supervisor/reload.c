@@ -19,6 +19,7 @@
 #include "supervisor/beat.h"
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
+#include "supervisor/schedule.h"
 #include "supervisor/sup.h"
 
 extern char **environ;
@@ -166,6 +167,7 @@ take_over(struct sup *sup, struct conf *c)
 	sup->conf = c;
 	reload_limits(sup);
 	log_set_level((enum log_level)c->log.level);
+	schedule_open(sup);
 	drain_changed(&pl);
 	if (pl.restarts > 0)
 		(void)snprintf(text, sizeof(text), "taken over, %u change(s); "
@@ -186,7 +188,10 @@ reload_process(struct sup *sup)
 	conf_problems_init(&problems);
 	if (conf_load(sup->conf_path, environ, &c, &problems) != 0)
 		say(sup, false, buf_cstr(&problems.text));
-	else
+	else if (schedule_check(c, &problems.text) > 0) {
+		say(sup, false, buf_cstr(&problems.text));
+		conf_free(&c);
+	} else
 		take_over(sup, c);
 	conf_problems_fini(&problems);
 	if (sup->ready)

@@ -20,6 +20,7 @@
 	X(PROMOTE, promote, "delayed jobs that are due go to their lanes") \
 	X(PLUCK, pluck, "a waiting job with this id, to be cancelled") \
 	X(SIFT, sift, "jobs that wait in the wrong lane go to theirs") \
+	X(SCHEDULE, schedule, "one firing of a schedule, once per fleet") \
 	X(BEAT, beat, "heartbeat and status of this worker") \
 	X(GLANCE, glance, "how much lies in a queue, and its oldest jobs")
 

@@ -29,6 +29,7 @@ struct event_base;
 struct http;
 struct pace;
 struct route;
+struct schedules;
 
 enum sup_mode { MODE_RUNNING, MODE_DRAINING, MODE_STOPPING };
 
@@ -87,6 +88,7 @@ struct sup {
 	unsigned njobs;               /* jobs held, all queues */
 	struct pace *pace;            /* owns; by handler */
 
+	struct schedules *schedules;  /* owns; see schedule.c */
 	struct http *http;
 	struct event *wake;           /* the next turn that no event brings */
 	mono_t wake_at;               /* when it is due; MONO_NEVER: unarmed */

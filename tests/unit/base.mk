@@ -1,7 +1,8 @@
 # Tests of base/
 BASE_TESTS = \
 	tests/unit/check_base_buf tests/unit/check_base_clock \
-	tests/unit/check_base_cpus tests/unit/check_base_fd \
+	tests/unit/check_base_cpus tests/unit/check_base_cron \
+	tests/unit/check_base_fd \
 	tests/unit/check_base_jsonw tests/unit/check_base_log \
 	tests/unit/check_base_pid tests/unit/check_base_str
 check_PROGRAMS += $(BASE_TESTS)
@@ -26,3 +27,5 @@ tests_unit_check_base_pid_CPPFLAGS = $(base_test_cppflags)
 tests_unit_check_base_pid_LDADD = $(base_test_ldadd)
 tests_unit_check_base_str_CPPFLAGS = $(base_test_cppflags)
 tests_unit_check_base_str_LDADD = $(base_test_ldadd)
+tests_unit_check_base_cron_CPPFLAGS = $(base_test_cppflags)
+tests_unit_check_base_cron_LDADD = $(base_test_ldadd)
