@@ -98,7 +98,10 @@ buf_put(struct buf *b, const void *p, size_t n)
 int
 buf_putc(struct buf *b, char c)
 {
-	return (buf_put(b, &c, 1));
+	if (b->magic != BUF_MAGIC || b->len >= b->size)
+		return (buf_put(b, &c, 1));
+	b->data[b->len++] = c;
+	return (0);
 }
 
 int

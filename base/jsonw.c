@@ -53,10 +53,20 @@ put_escape(struct buf *b, unsigned char c)
 		(void)buf_printf(b, "\\u%04x", c);
 }
 
-static bool
-is_plain(unsigned char c)
+/* What can't stand in a string as it is, or has to be looked at. */
+static const bool special[256] = {
+	[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true,
+	[0x80 ... 0xff] = true,
+};
+
+static size_t
+plain_len(const char *p, size_t n)
 {
-	return (c >= 0x20 && c < 0x80 && c != '"' && c != '\\');
+	size_t i = 0;
+
+	while (i < n && !special[(unsigned char)p[i]])
+		i++;
+	return (i);
 }
 
 static void
@@ -65,8 +75,7 @@ put_text(struct buf *b, const char *p, size_t n)
 	size_t run, seq;
 
 	while (n > 0) {
-		for (run = 0; run < n && is_plain((unsigned char)p[run]);)
-			run++;
+		run = plain_len(p, n);
 		(void)buf_put(b, p, run);
 		p += run;
 		if ((n -= run) == 0)
@@ -86,6 +95,16 @@ put_text(struct buf *b, const char *p, size_t n)
 static void
 put_string(struct buf *b, struct slice s)
 {
+	/* nearly always plain: one look for room, not one for each part */
+	if (s.n < b->cap && buf_reserve(b, s.n + 2) == 0 &&
+	    plain_len(s.p, s.n) == s.n) {
+		b->data[b->len] = '"';
+		if (s.n > 0)
+			memcpy(b->data + b->len + 1, s.p, s.n);
+		b->data[b->len + 1 + s.n] = '"';
+		b->len += s.n + 2;
+		return;
+	}
 	(void)buf_putc(b, '"');
 	put_text(b, s.p, s.n);
 	(void)buf_putc(b, '"');

@@ -35,3 +35,4 @@ include tests/child/local.mk
 include tests/python/local.mk
 include tests/system/local.mk
 include tests/chaos/local.mk
+include tests/budget/local.mk
