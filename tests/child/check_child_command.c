@@ -266,7 +266,7 @@ START_TEST(t_term_reaches_the_whole_tree)
 	struct fake_job job = { .payload = "{}" };
 	struct fake f;
 
-	start_shell(&f, "setsid sleep 600 & setsid sleep 600");
+	start_shell(&f, "setsid sleep 600 & exec sleep 600");
 	fake_send_do(&f, 0, &job, 1);
 	fake_until(&f, fake_is_started, "the start");
 	fake_send_term(&f, SIGTERM);
