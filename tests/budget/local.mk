@@ -1,4 +1,5 @@
 # What a job may cost; the numbers are in the file budgets. The counting uses
 # bench/kit, which starts and ends the programs.
-TESTS += tests/budget/check_budget.py
-EXTRA_DIST += tests/budget/budgets tests/budget/check_budget.py
+BUDGET_TESTS = tests/budget/check_benchmark.py tests/budget/check_budget.py
+TESTS += $(BUDGET_TESTS)
+EXTRA_DIST += tests/budget/budgets $(BUDGET_TESTS)
