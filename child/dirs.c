@@ -4,7 +4,9 @@
 #include "child/dirs.h"
 
 #include <sys/stat.h>
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,6 +180,26 @@ dirs_forget(const struct start *s, struct slice id)
 	};
 
 	dirs_done(&d);
+}
+
+void
+dirs_sweep(const struct start *s)
+{
+	struct dirent *e;
+	char mine[16], *path;
+	DIR *d;
+
+	snprintf(mine, sizeof(mine), "s%u.", (unsigned)s->slot);
+	if ((d = opendir(s->work_dir)) == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, mine, strlen(mine)) != 0)
+			continue;
+		path = str_fmt("%s/%s", s->work_dir, e->d_name);
+		remove_dir(path);
+		free(path);
+	}
+	closedir(d);
 }
 
 void

@@ -52,6 +52,10 @@ void dirs_done(struct dirs *d);
 /* The same by the job's id alone, for one that ended before. */
 void dirs_forget(const struct start *s, struct slice id);
 
+/* At start: removes the private directories that the slot's last child was
+ * killed over. */
+void dirs_sweep(const struct start *s);
+
 /* Removes the private directory, and the kept ones where they are empty. */
 void dirs_drop(struct dirs *d);
 

@@ -21,6 +21,7 @@
 #include "base/obj.h"
 #include "base/xalloc.h"
 #include "child/child.h"
+#include "child/dirs.h"
 #include "child/link.h"
 #include "child/loop.h"
 #include "child/model_cache.h"
@@ -161,6 +162,7 @@ open_handlers(struct child *c, struct buf *why)
 	unsigned i;
 	int code;
 
+	dirs_sweep(c->start);
 	c->handlers = xcalloc(c->start->nhandlers + 1, sizeof(*c->handlers));
 	for (i = 0; i < c->start->nhandlers; i++) {
 		h = &c->handlers[i];

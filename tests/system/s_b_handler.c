@@ -329,6 +329,26 @@ START_TEST(t_kept_folders_go_with_a_job_cancelled_later)
 }
 END_TEST
 
+/* A job that is killed with its child leaves its work folder to the next one:
+ * what it had there must not pile up until the daemon's end. */
+START_TEST(t_work_dir_of_a_killed_job_goes)
+{
+	struct rig *r = rig_start(INI_POOL COMMAND("deaf", "/bin/sh -c '"
+	    "trap \"\" TERM; echo $GANGER_WORKDIR >$GANGER_WORKDIR/f; "
+	    "cp $GANGER_WORKDIR/f $DUMP/work; while :; do sleep 1; done'"));
+	const char *work;
+
+	rig_push(r, Q_INF, "{\"id\":\"k1\",\"handler\":\"deaf\","
+	    "\"max_attempts\":1,\"timeout\":1}");
+	rig_until(r, rig_exists(r, "work"));
+	rig_wait_record(r, Q_INF, "k1", "failed");
+	work = dumped(r, "work");
+	work = rig_fmt(r, "%.*s", (int)strcspn(work, "\n"), work);
+	rig_until(r, access(work, F_OK) != 0);
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_b_handler",
     t_command_finds_its_environment,
     t_command_reads_the_job_and_answers,
@@ -341,6 +361,7 @@ RIG_MAIN("s_b_handler",
     t_big_result_file_is_refused,
     t_command_words_are_not_expanded,
     t_log_streams_while_the_job_runs,
+    t_work_dir_of_a_killed_job_goes,
     t_kept_folders_go_with_a_failed_job,
     t_kept_folders_go_with_a_cancelled_job,
     t_kept_folders_go_with_a_job_cancelled_later)
