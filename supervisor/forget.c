@@ -2,18 +2,24 @@
  * Ids wait here for a child to remove their folders. It is asked only after
  * Redis has the job's end, because until then the job may have to run again
  * and wants its checkpoint. An id that came back meanwhile is left alone: the
- * end of that job sees to it. What has found no child by the daemon's end
- * stays on disk.
+ * end of that job sees to it. Jobs that end while the daemon stops find no
+ * child any more; their ids wait in a file for its next start.
  */
 #include "config.h"
 
 #include "supervisor/forget.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
+#include "base/log.h"
 #include "base/obj.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 
 #include "supervisor/job.h"
@@ -23,6 +29,7 @@
 
 #define FORGET_MAGIC 0x666f7267u
 #define PATIENCE DUR_S          /* then a child at work has to do */
+#define FILE_MAX (1u << 20)     /* bytes of ids over a restart */
 #define A_TURN 64               /* ids; a child removes one after the other */
 
 struct forget {
@@ -116,11 +123,50 @@ forget_phase(struct sup *sup)
 	sup->pending.again = sup->pending.again || p != NULL;
 }
 
+static char *
+file_path(const struct sup *sup)
+{
+	return (str_fmt("%s/forget", sup->boot_conf->supervisor.state_dir));
+}
+
 void
-forget_free_all(struct sup *sup)
+forget_load(struct sup *sup)
+{
+	char *path = file_path(sup), *text, *line, *at;
+	size_t n;
+
+	if (fd_slurp(path, FILE_MAX, &text, &n) == 0) {
+		for (at = text; (line = strsep(&at, "\n")) != NULL;)
+			if (str_id_ok(slice_of(line)))
+				forget_job(sup, line);
+		free(text);
+		(void)unlink(path);
+	}
+	free(path);
+}
+
+void
+forget_save(struct sup *sup)
 {
 	struct forget *f;
+	struct buf b;
+	char *path;
+	int fd;
 
-	while ((f = TAILQ_FIRST(&sup->forgets)) != NULL)
+	buf_init(&b, FILE_MAX);
+	while ((f = TAILQ_FIRST(&sup->forgets)) != NULL) {
+		if (!is_held(sup, f->id))
+			(void)buf_printf(&b, "%s\n", f->id);
 		drop(sup, &f);
+	}
+	path = file_path(sup);
+	if (b.len > 0 && (fd = open(path, O_WRONLY | O_CREAT | O_APPEND |
+	    O_NOFOLLOW | O_CLOEXEC, 0600)) >= 0) {
+		if (fd_write_all(fd, b.data, b.len) != 0)
+			log_warn("stop", "cannot write %s: %s", path,
+			    strerror(errno));
+		(void)close(fd);
+	}
+	free(path);
+	buf_fini(&b);
 }

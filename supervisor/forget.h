@@ -16,6 +16,9 @@ TAILQ_HEAD(forget_list, forget);
 void forget_job(struct sup *sup, const char *id);
 /* Gives what waits to a child that is idle. */
 void forget_phase(struct sup *sup);
-void forget_free_all(struct sup *sup);
+/* Over a restart: what found no child before the end waits in a file of
+ * state_dir for the next start. */
+void forget_load(struct sup *sup);
+void forget_save(struct sup *sup);      /* and forgets all */
 
 #endif

@@ -484,7 +484,7 @@ end(struct sup *sup)
 	sup_disconnect_links(sup);
 	drop_jobs(sup);
 	cancel_free_all(sup);
-	forget_free_all(sup);
+	forget_save(sup);
 	while ((p = TAILQ_FIRST(&sup->pools)) != NULL)
 		pool_free(&p);
 	while ((q = TAILQ_FIRST(&sup->queues)) != NULL)
@@ -551,6 +551,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	write_pid(pid_fd);
 	sup_connect(sup);
 	make_pools(sup);
+	forget_load(sup);
 	if ((code = open_sockets(sup)) == EX_OK)
 		code = serve(sup);
 	sup_announce(sup, code);

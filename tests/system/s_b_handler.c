@@ -329,6 +329,29 @@ START_TEST(t_kept_folders_go_with_a_job_cancelled_later)
 }
 END_TEST
 
+/* It fails while the daemon stops and no child is left: the next start sees
+ * to it. */
+START_TEST(t_kept_folders_go_after_a_stop)
+{
+	struct rig *r = rig_start(INI_POOL COMMAND("keep", "/bin/sh -c '" KEEPING
+	    "while [ ! -e $DUMP/go ]; do sleep 0.01; done; exit 3'"));
+
+	rig_push(r, Q_INF, "{\"id\":\"s1\",\"handler\":\"keep\","
+	    "\"max_attempts\":1}");
+	rig_until(r, rig_exists(r, "runs"));
+	rig_kill(rig_daemon_pid(r, 0), SIGTERM);
+	rig_until(r, rig_http(r, 0, "/readyz", NULL) != 200);
+	fclose(fopen(rig_fmt(r, "%s/go", rig_dir(r)), "w"));
+	ck_assert_int_eq(rig_daemon_wait(r, 0), 0);
+	ck_assert_str_eq(js_str(rig_record(r, Q_INF, "s1"), "state"),
+	    "failed");
+	rig_daemon_start(r, 0);
+	rig_until(r, !keeps(r, "s1"));
+	ck_assert(!rig_exists(r, "d0/state/forget"));
+	rig_stop(&r);
+}
+END_TEST
+
 /* A job that is killed with its child leaves its work folder to the next one:
  * what it had there must not pile up until the daemon's end. */
 START_TEST(t_work_dir_of_a_killed_job_goes)
@@ -361,6 +384,7 @@ RIG_MAIN("s_b_handler",
     t_big_result_file_is_refused,
     t_command_words_are_not_expanded,
     t_log_streams_while_the_job_runs,
+    t_kept_folders_go_after_a_stop,
     t_work_dir_of_a_killed_job_goes,
     t_kept_folders_go_with_a_failed_job,
     t_kept_folders_go_with_a_cancelled_job,
