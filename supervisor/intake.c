@@ -26,6 +26,7 @@
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
 #include "supervisor/pool.h"
+#include "supervisor/preempt.h"
 #include "supervisor/script.h"
 #include "supervisor/sup.h"
 
@@ -263,14 +264,20 @@ claim_answered(void *priv, redisReply *r)
 	free_claim(&c);
 }
 
-/* urgent: only from the high lane, whatever room there is. */
+/*
+ * How a claim shares its turns: by the lanes' weights; only from the high
+ * lane, when it is its turn, whatever room there is; or for the slot that a
+ * preemption freed, which is no turn of the pattern.
+ */
+enum claim_for { BY_SHARE, FOR_URGENT, FOR_PREEMPTION };
+
 static void
-ask(struct pool *p, struct queue *q, unsigned want, bool urgent)
+ask(struct pool *p, struct queue *q, unsigned want, enum claim_for why)
 {
 	struct sup *sup = p->sup;
 	struct script_args *a;
 	struct claim *c = xcalloc(1, sizeof(*c));
-	unsigned quota[LANE_N], i;
+	unsigned quota[LANE_N] = { 0 }, i;
 
 	c->magic = CLAIM_MAGIC;
 	c->q = q;
@@ -278,9 +285,12 @@ ask(struct pool *p, struct queue *q, unsigned want, bool urgent)
 	c->want = want;
 	c->sent = mono_now();
 	intake_token(sup, c->token, sizeof(c->token));
-	share_turns(q, want, quota, c->turns);
+	if (why == FOR_PREEMPTION)
+		quota[c->turns[0] = LANE_HIGH] = 1;
+	else
+		share_turns(q, want, quota, c->turns);
 	c->high = quota[LANE_HIGH];
-	c->urgent = urgent;
+	c->urgent = why != BY_SHARE;
 	a = script_begin(SCRIPT_CLAIM);
 	script_key(a, q->lane[LANE_NORMAL]);
 	script_key(a, q->lane[LANE_HIGH]);
@@ -293,7 +303,7 @@ ask(struct pool *p, struct queue *q, unsigned want, bool urgent)
 	script_arg_int(a, queue_lease_ms(q));
 	for (i = 0; i < LANE_N; i++)
 		script_arg_int(a, quota[i]);
-	script_arg_int(a, urgent ? 1 : 0);
+	script_arg_int(a, why != BY_SHARE ? 1 : 0);
 	q->asked++;
 	p->reserved += want;
 	if (script_call(sup->main, a, claim_answered, c) != 0) {
@@ -313,6 +323,11 @@ feed_pool(struct pool *p)
 	struct queue *q;
 
 	room = pool_room(p);
+	if (room > 0 && p->preempting != NULL) {
+		ask(p, p->preempting, 1, FOR_PREEMPTION);
+		p->preempting = NULL;
+		room--;
+	}
 	for (i = 0; i < p->nqueues; i++)
 		left += p->queues[i]->waiting && !p->queues[i]->closing;
 	for (i = 0; i < p->nqueues && room > 0 && left > 0; i++) {
@@ -324,13 +339,16 @@ feed_pool(struct pool *p)
 			want = CLAIM_MAX;
 		left--;
 		room -= want;
-		ask(p, q, want, false);
+		ask(p, q, want, BY_SHARE);
 	}
 	for (i = 0; i < p->nqueues && room == 0; i++) {
 		q = p->queues[i];
-		if (q->urgent && q->asked == 0 && !q->closing &&
-		    is_highs_turn(q) && pool_can_yield(p))
-			ask(p, q, 1, true);
+		if (!q->urgent || q->asked > 0 || q->closing)
+			continue;
+		if (!pool_can_yield(p))
+			preempt_for(p, q);
+		else if (is_highs_turn(q))
+			ask(p, q, 1, FOR_URGENT);
 	}
 	if (p->nqueues > 0)
 		p->next_queue = (p->next_queue + 1) % p->nqueues;

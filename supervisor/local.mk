@@ -26,6 +26,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/pace.c supervisor/pace.h \
 	supervisor/place.c supervisor/place.h \
 	supervisor/pool.c supervisor/pool.h \
+	supervisor/preempt.c supervisor/preempt.h \
 	supervisor/proc.c supervisor/proc.h \
 	supervisor/queue.c supervisor/queue.h \
 	supervisor/record.c supervisor/record.h \

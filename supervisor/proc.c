@@ -124,6 +124,12 @@ op_terminate(struct slot *s)
 	    s->why == WHY_LOAD)
 		evidence_take(p);
 	set_ask(p, ask_for(s->why));
+	/* Whoever can be asked writes its checkpoint in peace; for a command
+	 * TERM is the question. */
+	if (s->why == WHY_PREEMPT && !TAILQ_EMPTY(&p->jobs) &&
+	    p->sup->conf->handlers[TAILQ_FIRST(&p->jobs)->handler].kind !=
+	    CONF_COMMAND)
+		return;
 	/* The child forwards TERM to its job; the rest of the tree gets it
 	 * from us, whether or not the child can act. */
 	buf_init(&b, 64);

@@ -107,6 +107,9 @@ check_PROGRAMS += tests/system/s_j_stop
 tests_system_s_j_stop_CPPFLAGS = $(rig_cppflags)
 tests_system_s_j_stop_LDADD = $(rig_ldadd)
 
+check_PROGRAMS += tests/system/s_m_preempt
+tests_system_s_m_preempt_CPPFLAGS = $(rig_cppflags)
+tests_system_s_m_preempt_LDADD = $(rig_ldadd)
 check_PROGRAMS += tests/system/s_l_schedule
 tests_system_s_l_schedule_CPPFLAGS = $(rig_cppflags)
 tests_system_s_l_schedule_LDADD = $(rig_ldadd)
@@ -127,7 +130,7 @@ TESTS += tests/system/s_0_rig tests/system/s_a_start \
 	tests/system/s_e_children tests/system/s_e_limits \
 	tests/system/s_e_timeout tests/system/s_f_reload \
 	tests/system/s_h_redis tests/system/s_i_control \
-	tests/system/s_l_schedule \
+	tests/system/s_l_schedule tests/system/s_m_preempt \
 	tests/system/s_j_stop tests/system/s_k_fleet tests/system/s_k_http
 
 # The long way: 20,000 jobs where make check runs 2,000.
