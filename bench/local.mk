@@ -32,7 +32,8 @@ bench_starts_la_SOURCES = bench/plugin.c bench/starts.c bench/starts.h
 
 BENCH_KIT = bench/kit/chart.py bench/kit/ganger.py bench/kit/peers.py \
 	bench/kit/proc.py bench/kit/report.py bench/kit/sections.py \
-	bench/kit/systems.py bench/kit/__init__.py
+	bench/kit/systems.py bench/kit/user.py \
+	bench/kit/__init__.py
 BENCH_PEERS = bench/peers/beanstalkd.py bench/peers/bullmq.js \
 	bench/peers/celery_peer.py \
 	bench/peers/payload.py bench/peers/rq_peer.py bench/peers/sidekiq.rb
