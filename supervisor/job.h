@@ -78,6 +78,7 @@ struct job {
 	bool urgent;                /* claimed to go before those that wait */
 	bool lost;                  /* taken over from a worker that died */
 	bool never_ran;             /* taken over, but surely not begun */
+	bool lapsed;                /* held past a fence: it must not begin */
 
 	mono_t claimed;
 	mono_t started;             /* 0: not yet */

@@ -56,13 +56,66 @@ lease_fence(const struct queue *q)
 	return (q->lease_until - ttl(q) / 3);
 }
 
+static bool
+holds_of(const struct proc *p, const struct queue *q)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH(j, &p->jobs, ready)
+		if (j->q == q)
+			return (true);
+	return (false);
+}
+
+static void
+fence_queue(struct queue *q, mono_t now)
+{
+	struct sup *sup = q->sup;
+	struct proc *p;
+	unsigned i, n = 0;
+
+	for (i = 0; i < sup->nslots; i++) {
+		p = sup->slots[i];
+		if (p == NULL || p->njobs == 0 || !holds_of(p, q) ||
+		    p->slot.state == SLOT_KILLED ||
+		    p->slot.state == SLOT_RELEASING ||
+		    p->slot.state == SLOT_QUARANTINED)
+			continue;
+		n += p->njobs;
+		slot_event(&p->slot, EV_FENCE, now, WHY_FENCE);
+	}
+	if (n == 0)
+		return;
+	sup->stat.n[STAT_FENCED] += n;
+	log_err("lease", "queue=%s no renewal for %" PRId64 " ms, killed %u "
+	    "job(s) before the lease ends in %" PRId64 " ms", q->name,
+	    (now - (q->lease_until - ttl(q))) / DUR_MS, n,
+	    (q->lease_until - now) / DUR_MS);
+}
+
+/* The lease of what we hold may be over: nothing of it goes on or begins,
+ * also when a later call prolongs the lease of what is claimed from now on. */
+static void
+lapse(struct queue *q, mono_t now)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, &q->jobs, link)
+		j->lapsed = true;
+	fence_queue(q, now);
+}
+
 /* The children keep the same time in case we fall silent. */
 void
 lease_extend(struct queue *q, mono_t sent)
 {
 	struct sup *sup = q->sup;
+	mono_t now = mono_now();
 	unsigned i;
 
+	/* We may have been stopped since the fence was looked at. */
+	if (q->njobs > 0 && now >= lease_fence(q))
+		lapse(q, now);
 	q->lease_until = mono_add(sent, ttl(q));
 	for (i = 0; i < sup->nslots; i++)
 		if (sup->slots[i] != NULL && sup->slots[i]->njobs > 0)
@@ -169,43 +222,6 @@ lease_renew(struct sup *sup)
 			renew(q);
 }
 
-static bool
-holds_of(const struct proc *p, const struct queue *q)
-{
-	const struct job *j;
-
-	TAILQ_FOREACH(j, &p->jobs, ready)
-		if (j->q == q)
-			return (true);
-	return (false);
-}
-
-static void
-fence_queue(struct queue *q, mono_t now)
-{
-	struct sup *sup = q->sup;
-	struct proc *p;
-	unsigned i, n = 0;
-
-	for (i = 0; i < sup->nslots; i++) {
-		p = sup->slots[i];
-		if (p == NULL || p->njobs == 0 || !holds_of(p, q) ||
-		    p->slot.state == SLOT_KILLED ||
-		    p->slot.state == SLOT_RELEASING ||
-		    p->slot.state == SLOT_QUARANTINED)
-			continue;
-		n += p->njobs;
-		slot_event(&p->slot, EV_FENCE, now, WHY_FENCE);
-	}
-	if (n == 0)
-		return;
-	sup->stat.n[STAT_FENCED] += n;
-	log_err("lease", "queue=%s no renewal for %" PRId64 " ms, killed %u "
-	    "job(s) before the lease ends in %" PRId64 " ms", q->name,
-	    (now - (q->lease_until - ttl(q))) / DUR_MS, n,
-	    (q->lease_until - now) / DUR_MS);
-}
-
 void
 lease_check(struct sup *sup)
 {
@@ -214,7 +230,7 @@ lease_check(struct sup *sup)
 
 	TAILQ_FOREACH(q, &sup->queues, link)
 		if (q->njobs > 0 && now >= lease_fence(q))
-			fence_queue(q, now);
+			lapse(q, now);
 }
 
 static void

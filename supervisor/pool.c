@@ -236,6 +236,13 @@ line_up(struct pool *p, struct job *j)
 	TAILQ_INSERT_TAIL(&p->ready, j, ready);
 }
 
+/* The lease may be over before a renewal, or was lost: begin nothing. */
+static bool
+is_late(const struct job *j, mono_t now)
+{
+	return (j->lapsed || now >= lease_fence(j->q));
+}
+
 /* A job of high priority that finds no room goes before jobs that are out
  * and have not begun: they come back, and it is the next one there. */
 static void
@@ -249,6 +256,8 @@ make_room(struct pool *p)
 		return;
 	(void)credit_withdraw(proc, NULL);
 	j = TAILQ_FIRST(&p->ready);
+	if (is_late(j, mono_now()))
+		return;         /* pool_feed gives it back */
 	pool_drop(p, j);
 	TAILQ_INIT(&one);
 	TAILQ_INSERT_TAIL(&one, j, ready);
@@ -322,6 +331,19 @@ give_back_ready(struct pool *p)
 		finish_return(j, CAUSE_SHUTDOWN);
 }
 
+static void
+give_back_late(struct pool *p)
+{
+	mono_t now = mono_now();
+	struct job *j, *next;
+
+	for (j = TAILQ_FIRST(&p->ready); j != NULL; j = next) {
+		next = TAILQ_NEXT(j, ready);
+		if (is_late(j, now))
+			finish_return(j, CAUSE_SHUTDOWN);
+	}
+}
+
 void
 pool_feed(struct pool *p)
 {
@@ -330,12 +352,8 @@ pool_feed(struct pool *p)
 	struct job *j;
 	unsigned slots, n, each;
 
+	give_back_late(p);
 	while ((j = TAILQ_FIRST(&p->ready)) != NULL) {
-		if (mono_now() >= lease_fence(j->q)) {
-			/* It may be over before a renewal: begin nothing. */
-			finish_return(j, CAUSE_SHUTDOWN);
-			continue;
-		}
 		if ((proc = pick(p, j, &slots)) == NULL)
 			break;
 		each = pace_jobs(p->sup, j->handler);
