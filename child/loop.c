@@ -232,6 +232,7 @@ begin_step(struct child *c)
 	ASSERT(c->count > 0 && c->from + c->count <= c->credit->njobs);
 	if (c->spoilt)
 		(void)page_recall(c->words, (uint32_t)c->credit->number);
+	watchdog_begin(c->watchdog);
 	if (!page_take(c->words, (uint32_t)c->credit->number, c->from,
 	    c->count)) {
 		c->count = 0;

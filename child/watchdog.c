@@ -187,6 +187,17 @@ watchdog_idle(struct watchdog *w)
 }
 
 void
+watchdog_begin(struct watchdog *w)
+{
+
+	OBJ_CHECK(w, WATCHDOG_MAGIC);
+	watchdog_pass(w);
+	if (atomic_load(&w->words->fence_at) <= mono_now())
+		end_all(w, CHILD_EXIT_FENCED,
+		    "ganger-child: the lease had ended before the job began\n");
+}
+
+void
 watchdog_pass(struct watchdog *w)
 {
 

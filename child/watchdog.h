@@ -18,6 +18,13 @@ void watchdog_busy(struct watchdog *w);
 void watchdog_idle(struct watchdog *w);
 
 /*
+ * Before a job begins. Does not return if its lease has ended: a supervisor
+ * that was stopped sends what it had to send when it goes on, and the other
+ * thread may be slower than a short job.
+ */
+void watchdog_begin(struct watchdog *w);
+
+/*
  * Before a result is told. Does not return once the watchdog ends the child:
  * what it killed would look like a job that somebody else killed, and would
  * be charged for it.

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cpus.h"
 #include "base/fd.h"
 #include "proto/json.h"
 #include "tests/check_run.h"
@@ -265,6 +266,37 @@ START_TEST(t_a_fence_in_the_past_kills_at_once)
 }
 END_TEST
 
+/*
+ * A supervisor that was stopped while it sent a credit sends it when it goes
+ * on: the lease is over then, and another worker may be done with the jobs.
+ * Not even the shortest of them may begin.
+ */
+START_TEST(t_behind_the_fence_nothing_begins)
+{
+	struct fake f;
+	struct fake_job jobs[FAKE_MAX];
+	struct cpus all, one;
+	unsigned i;
+
+	/* on a CPU of its own the other thread would be in time by chance */
+	ck_assert_int_eq(cpus_get_affinity(0, &all), 0);
+	cpus_clear(&one);
+	cpus_add(&one, (unsigned)cpus_next(&all, -1));
+	ck_assert_int_eq(cpus_set_affinity(0, &one), 0);
+	fake_init(&f);
+	fake_selftest(&f);
+	fake_run(&f);
+	for (i = 0; i < FAKE_MAX; i++)
+		jobs[i] = (struct fake_job){ .id = "late",
+		    .type = "selftest", .payload = "{}" };
+	atomic_store(&f.page->slot[0].fence_at, mono_now() - 1);
+	fake_send_do(&f, 0, jobs, FAKE_MAX);
+	ck_assert_int_eq(fake_wait_exit(&f), CHILD_EXIT_FENCED);
+	ck_assert_uint_eq(page_begun(&f.page->slot[0], FAKE_CREDIT, NULL), 0);
+	fake_fini(&f);
+}
+END_TEST
+
 /* Its log is full and nobody reads it: that must not hold the watchdog up. */
 START_TEST(t_a_full_log_does_not_hold_the_fence_up)
 {
@@ -470,6 +502,7 @@ main(void)
 	tcase_add_loop_test(tc, t_a_sleep_ends_when_it_is_asked_to, 0,
 	    sizeof(asks) / sizeof(asks[0]));
 	tcase_add_test(tc, t_a_fence_in_the_past_kills_at_once);
+	tcase_add_test(tc, t_behind_the_fence_nothing_begins);
 	tcase_add_test(tc, t_a_full_log_does_not_hold_the_fence_up);
 	tcase_add_test(tc, t_a_renewed_fence_is_obeyed);
 	tcase_add_test(tc, t_an_idle_child_ignores_the_fence);

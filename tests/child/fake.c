@@ -479,7 +479,7 @@ void
 fake_send_do(struct fake *f, unsigned handler, const struct fake_job *jobs,
     unsigned n)
 {
-	struct frame_do d = { .credit = 55, .handler = handler, .njobs = n };
+	struct frame_do d = { .credit = FAKE_CREDIT, .handler = handler, .njobs = n };
 	struct buf b;
 	unsigned i;
 

@@ -22,6 +22,7 @@
 
 #define FAKE_SLOT 3
 #define FAKE_GEN 7
+#define FAKE_CREDIT 55          /* number of every credit */
 #define FAKE_MAX 64             /* results, started jobs and frames kept */
 
 struct fake_result {
