@@ -451,9 +451,9 @@ class Lab:
         if done != self.oracle.done:
             self.oracle.complain("stats count %d done, replies %d", done,
                                  self.oracle.done)
-        left = os.listdir(self.files)
-        if left:
-            self.oracle.complain("ran after their end: %s", left[:8])
+        for name in os.listdir(self.files)[:8]:
+            self.oracle.complain("ran after its end: %s: %s", name, read_text(
+                os.path.join(self.files, name)).splitlines())
 
     def stop_daemons(self):
         for d in self.daemons:

@@ -25,20 +25,23 @@ EXTRA_DIST += $(CHAOS_TESTS) tests/chaos/lab.py tests/chaos/matrix.py \
 # In a build with fail points: here; else in one below the current folder.
 RUNS = 20
 CHAOS_JOBS = 20000
+CHAOS_STOPS = 60000
 CHAOS_SIDE = 4
 chaos_run = $(AM_TESTS_ENVIRONMENT) \
 	exec $(PYTHON3) $(srcdir)/tests/chaos
 chaos_parts = gangerd$(EXEEXT) ganger-child$(EXEEXT) \
 	tests/chaos/job$(EXEEXT) tests/chaos/chaos.la
-.PHONY: check-chaos chaos chaos-matrix
+.PHONY: check-chaos chaos chaos-matrix chaos-stops
 if ENABLE_FAILPOINTS
-check-chaos: chaos-matrix chaos
+check-chaos: chaos-matrix chaos-stops chaos
 chaos-matrix: $(chaos_parts)
 	$(chaos_run)/matrix.py --runs $(RUNS) --jobs $(CHAOS_SIDE)
+chaos-stops: $(chaos_parts)
+	$(chaos_run)/soak.py --jobs $(CHAOS_STOPS) --stops
 chaos: $(chaos_parts)
 	$(chaos_run)/soak.py --jobs $(CHAOS_JOBS)
 else
-check-chaos chaos chaos-matrix:
+check-chaos chaos chaos-matrix chaos-stops:
 	$(SHELL) $(srcdir)/scripts/variant.sh chaos --enable-failpoints
 	$(MAKE) -C _build/chaos $@
 endif

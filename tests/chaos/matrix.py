@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The crash matrix: stops a process at each fail point, kills a victim there
 (the slot's child, the job's own process, the supervisor, Redis), lets go, and
-judges what came of the job. Needs a build with --enable-failpoints.
+judges what came of the job. The victim "lease" is nobody: the process stands
+there until its lease is over and another worker has done its job. Needs a
+build with --enable-failpoints.
 
 usage: matrix.py [--runs N] [--jobs N] [--step NAME] [--victim NAME]
 """
@@ -15,7 +17,8 @@ import time
 
 import lab
 
-VICTIMS = ("child", "job", "supervisor", "redis")
+VICTIMS = ("child", "job", "supervisor", "redis", "lease")
+SLOW = 4            # a run over a lease takes as long as others together
 # Where a job's own process lives, so that it can be the victim.
 WITH_JOB = {"child.started", "run.started", "run.noted", "renew.sent",
             "renew.answered"}
@@ -101,9 +104,26 @@ def victim_pid(bench, d, victim):
     return below[0] if below else None
 
 
+def outlast(bench, d):
+    """A second worker does the job meanwhile."""
+    bench.oracle.killed("lease", lab.tree(d.pid))
+    other = bench.daemons[1]
+    other.start()
+    try:
+        bench.drain(20)
+    finally:
+        let_go(bench)
+    bench.oracle.killed("lease", lab.tree(d.pid))
+    other.process.terminate()
+    other.process.wait(20)
+    other.process = None
+
+
 def strike(bench, d, victim):
     """Kills the victim while the paused process stands; False: none there."""
-    if victim == "redis":
+    if victim == "lease":
+        outlast(bench, d)
+    elif victim == "redis":
         bench.kill_redis()
         let_go(bench)
         bench.restart_redis()
@@ -148,6 +168,7 @@ def cell(step, victim, runs):
     bench = lab.Lab(relayed=step.startswith("recover."))
     bench.pause = os.path.join(bench.dir, "pause")
     d = bench.daemon("w1")
+    bench.daemon("w2")
     d.start()
     hits = 0
     try:
@@ -186,8 +207,15 @@ def cells(args):
         for victim in VICTIMS:
             if victim == "job" and step not in WITH_JOB:
                 continue                # no process of the job's own there
+            runs = args.runs
+            if victim == "lease":
+                # both would lose their answers; and where a child stands,
+                # its supervisor renews the lease
+                if step.startswith(("recover.", "child.")):
+                    continue
+                runs = max(1, runs // SLOW)
             if args.step in (None, step) and args.victim in (None, victim):
-                yield step, victim, args.runs
+                yield step, victim, runs
 
 
 def in_parallel(work, jobs):

@@ -2,7 +2,9 @@
 """The soak: many jobs on two workers while something is killed every 100 to
 300 ms and Redis is restarted every few seconds. Ends with the oracle's report.
 
-usage: soak.py [--jobs N] [--seed N] [--slots N] [--limit SECONDS]
+usage: soak.py [--jobs N] [--seed N] [--slots N] [--limit SECONDS] [--stops]
+--stops: nothing but supervisors that are stopped for longer than their lease,
+one after the other, and the shortest of jobs.
 """
 
 import argparse
@@ -47,6 +49,16 @@ class Chaos:
                 if len(self.busy) == len(self.bench.daemons):
                     break
 
+    def stops(self):
+        """Instead of turn: one long stop after the other."""
+        now = time.monotonic()
+        for item in [i for i in self.due if i[0] <= now]:
+            self.due.remove(item)
+            item[1]()
+        if now >= self.next and not self.busy:
+            self.next = now + 0.2
+            self.stop((2 * LEASE,))
+
     def finish(self):
         """Everybody is up again."""
         while self.due:
@@ -83,7 +95,7 @@ class Chaos:
         self.later(self.rng.choice((0, 0.05, 0.3, 2.5 * LEASE)), back)
         return True
 
-    def stop(self):
+    def stop(self, lengths=(0.1, 0.5, 2.5 * LEASE)):
         d = self.pick()
         if d is None:
             return False
@@ -98,7 +110,7 @@ class Chaos:
             self.bench.oracle.nkills["stop"] -= 1
             lab.kill(d.pid, signal.SIGCONT)
             self.busy.discard(d)
-        self.later(self.rng.choice((0.1, 0.5, 2.5 * LEASE)), back)
+        self.later(self.rng.choice(lengths), back)
         return True
 
     def redis(self):
@@ -115,15 +127,20 @@ MIX = ((60, "plugin", 1, ({"ms": 0},)),
        (3, "plugin", 32, ({"ms": 1, "crash": 1}, {"ms": 400})))
 
 
-def submit(bench, rng, n):
+SHORT = ((90, "plugin", 1, ({"ms": 0},)),
+         (10, "plugin", 1, ({"ms": 1}, {"ms": 3})))
+
+
+def submit(bench, rng, n, mix):
     """At most n jobs, most of them short plugin jobs."""
-    _, handler, part, given = rng.choices(MIX, [row[0] for row in MIX])[0]
+    _, handler, part, given = rng.choices(mix, [row[0] for row in mix])[0]
     bench.push(handler, max(1, n // part), rng.choice(lab.LANES),
                **rng.choice(given))
 
 
-def run(bench, rng, total, limit):
+def run(bench, rng, total, limit, stops):
     chaos = Chaos(bench, rng)
+    turn, mix = (chaos.stops, SHORT) if stops else (chaos.turn, MIX)
     oracle = bench.oracle
     end = time.monotonic() + limit
     shown = time.monotonic()
@@ -131,12 +148,12 @@ def run(bench, rng, total, limit):
         if time.monotonic() > end:
             raise lab.Failure("%d of %d jobs done in time; %s" % (
                 oracle.done, total, bench.state()))
-        chaos.turn()
+        turn()
         for d in bench.daemons:
             if d not in chaos.busy:
                 d.check_alive()
         while len(oracle.open) < BACKLOG and oracle.jobs < total:
-            submit(bench, rng, min(32, total - oracle.jobs))
+            submit(bench, rng, min(32, total - oracle.jobs), mix)
         if bench.collect() == 0:
             time.sleep(0.005)
         oracle.forget_kills(time.monotonic_ns() - 120 * 10**9)
@@ -181,6 +198,7 @@ def main():
     p.add_argument("--seed", type=int, default=None)
     p.add_argument("--slots", type=int, default=2)
     p.add_argument("--limit", type=float, default=None)
+    p.add_argument("--stops", action="store_true")
     args = p.parse_args()
     seed = args.seed if args.seed is not None else random.randrange(1 << 32)
     limit = args.limit or 120 + args.jobs / 50
@@ -191,7 +209,7 @@ def main():
     try:
         for name in ("w1", "w2"):
             bench.daemon(name, args.slots, "%gs" % LEASE).start()
-        run(bench, rng, args.jobs, limit)
+        run(bench, rng, args.jobs, limit, args.stops)
         bench.drain()
         seconds = time.monotonic() - began
         bench.check_empty()
