@@ -20,9 +20,10 @@ BEGIN {
 	room("base", "base")
 	room("proto", "base proto")
 	room("conf", "base conf")
-	room("supervisor", "base proto conf supervisor")
+	room("place", "base conf place")
+	room("supervisor", "base proto conf place supervisor")
 	room("child", "base proto child plugins/handler.h")
-	room("cli", "base proto conf cli")
+	room("cli", "base proto conf place cli")
 	room("gpu", "base proto gpu")
 	room("plugins", "plugins")
 	library("zmq", "^(supervisor/route|child/link)[.]c$",
@@ -33,11 +34,11 @@ BEGIN {
 	    "msgpack is reached through proto/msg.h")
 	library("event2/", "^supervisor/", "libevent is for supervisor")
 	library("event.h", "^supervisor/", "libevent is for supervisor")
-	library("hwloc", "^supervisor/", "hwloc is for supervisor")
+	library("hwloc", "^place/", "hwloc is for place")
 	library("cuda", "^(gpu|plugins)/", "CUDA is for the prober and plugins")
 	library("nvml", "^gpu/", "NVML is for the prober")
 	library("onnxruntime", "^plugins/", "ONNX Runtime is for its plugin")
-	library("jansson", "^(conf|proto|supervisor|child|cli|gpu|plugins)/",
+	library("jansson", "^(conf|place|proto|supervisor|child|cli|gpu|plugins)/",
 	    "base stands below jansson")
 	library("check.h", "^$", "libcheck is for tests")
 }

@@ -1,0 +1,11 @@
+# Tests of place/
+PLACE_TESTS = tests/unit/check_place_gpu
+check_PROGRAMS += $(PLACE_TESTS)
+TESTS += $(PLACE_TESTS)
+
+place_test_cppflags = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CHECK_CFLAGS)
+place_test_ldadd = libplace.a libconf.a libbase.a $(JANSSON_LIBS) \
+	$(CHECK_LIBS)
+
+tests_unit_check_place_gpu_CPPFLAGS = $(place_test_cppflags)
+tests_unit_check_place_gpu_LDADD = $(place_test_ldadd)
