@@ -4,8 +4,8 @@ pythondir = $(prefix)/lib/python3/dist-packages
 gangerpydir = $(pythondir)/ganger
 dist_gangerpy_DATA = \
 	python/ganger/__init__.py python/ganger/_answer.py \
-	python/ganger/_job.py python/ganger/_model_cache.py \
-	python/ganger/_wire.py python/ganger/checkpoint.py \
+	python/ganger/_confirm.py python/ganger/_job.py \
+	python/ganger/_model_cache.py python/ganger/_wire.py python/ganger/checkpoint.py \
 	python/ganger/client.py python/ganger/errors.py python/ganger/py.typed \
 	python/ganger/runner.py
 TESTS += python/tests/check_python.sh

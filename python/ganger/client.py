@@ -16,10 +16,10 @@ import json
 import os
 import re
 import time
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Literal, Mapping
 from urllib.parse import parse_qs, unquote
 
-from .errors import JobFailed, WaitTimeout
+from .errors import JobFailed, NotConfirmed, WaitTimeout
 
 try:
     import redis
@@ -31,7 +31,16 @@ except ImportError as error:  # pragma: no cover - depends on the host
         "(Debian: apt install python3-redis; elsewhere: pip install redis)"
     ) from error
 
-__all__ = ["Client", "EventStream", "JobFailed", "WaitTimeout", "uuid7"]
+from ._confirm import Confirmation
+
+__all__ = [
+    "Client",
+    "EventStream",
+    "JobFailed",
+    "NotConfirmed",
+    "WaitTimeout",
+    "uuid7",
+]
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 PRIORITIES = ("high", "normal", "low")
@@ -197,6 +206,9 @@ class Client:
         priority: str | None = None,
         gpu: bool | None = None,
         worker: str | None = None,
+        min_replicas: int = 0,
+        wait_aof: bool = False,
+        confirm_timeout: float = 5.0,
         **fields: Any,
     ) -> str:
         """Submits one job and gives its id.
@@ -204,6 +216,10 @@ class Client:
         The job is a mapping, or keyword arguments, or both (the arguments
         win). Without ``queue`` or ``worker`` (that worker's direct queue)
         its keys choose: requires_gpu, then type. ``gpu`` sets requires_gpu.
+
+        With ``min_replicas`` it returns once so many replicas hold the job,
+        with ``wait_aof`` once it is on disk; raises NotConfirmed if that
+        takes more than ``confirm_timeout`` seconds.
         """
         return self.submit_many(
             [{**(job or {}), **fields}],
@@ -211,6 +227,9 @@ class Client:
             priority=priority,
             gpu=gpu,
             worker=worker,
+            min_replicas=min_replicas,
+            wait_aof=wait_aof,
+            confirm_timeout=confirm_timeout,
         )[0]
 
     def submit_many(
@@ -221,11 +240,16 @@ class Client:
         priority: str | None = None,
         gpu: bool | None = None,
         worker: str | None = None,
+        min_replicas: int = 0,
+        wait_aof: bool = False,
+        confirm_timeout: float = 5.0,
     ) -> list[str]:
         """Submits jobs in few round trips; gives their ids in order.
 
-        All are checked before the first is sent.
+        All are checked before the first is sent. For confirmation see
+        submit().
         """
+        sure = Confirmation(min_replicas, wait_aof, confirm_timeout)
         if queue is not None and worker is not None:
             raise ValueError("queue and worker exclude each other")
         if worker is not None:
@@ -233,13 +257,36 @@ class Client:
         ready = [
             self._prepare(dict(job), queue, priority, gpu) for job in jobs
         ]
+        sure.check(self._redis)
+        ids = [id for id, _, _, _ in ready]
         for start in range(0, len(ready), CHUNK):
-            with self._redis.pipeline(transaction=False) as pipe:
-                for id, where, lane, payload in ready[start : start + CHUNK]:
-                    pipe.lpush(lane, payload)
-                    self._remember(id, where)
-                pipe.execute()
-        return [id for id, _, _, _ in ready]
+            last = start + CHUNK >= len(ready)
+            asked = self._push(ready[start : start + CHUNK], last and sure)
+            if last:
+                sure.judge(asked, ids)
+        return ids
+
+    def _push(
+        self,
+        ready: list[tuple[str, str, str, bytes]],
+        sure: Confirmation | Literal[False],
+    ) -> list[Any]:
+        """Pushes jobs; gives the answers to what ``sure`` asks behind them.
+
+        What a replica or a file has of the last push, it has of all that
+        came before it, so that only the last pipeline asks.
+        """
+        with self._redis.pipeline(transaction=False) as pipe:
+            for id, where, lane, payload in ready:
+                pipe.lpush(lane, payload)
+                self._remember(id, where)
+            if sure:
+                sure.ask(pipe)
+            answers = pipe.execute(raise_on_error=False)
+        for answer in answers[: len(ready)]:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers[len(ready) :]
 
     def _prepare(
         self,

@@ -94,3 +94,16 @@ class WaitTimeout(GangerError, TimeoutError):
         some = ", ".join(sorted(pending)[:3])
         more = " and others" if len(pending) > 3 else ""
         super().__init__(f"{len(pending)} jobs are not final: {some}{more}")
+
+
+class NotConfirmed(GangerError):
+    """A submission could not be confirmed as it was asked to be.
+
+    ``ids`` are jobs that are queued and may run, though replicas or the disk
+    may not have them yet; empty if nothing was queued.
+    """
+
+    def __init__(self, ids: list[str], why: str):
+        self.ids = ids
+        head = f"{len(ids)} jobs queued, but not confirmed" if ids else ""
+        super().__init__(f"{head}: {why}" if head else why)

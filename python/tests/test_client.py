@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +19,8 @@ import ganger
 try:
     import redis
 
-    from ganger.client import Client, connect, uuid7
+    from ganger._confirm import Confirmation
+    from ganger.client import Client, NotConfirmed, connect, uuid7
 except ImportError:
     redis = None
 
@@ -190,6 +192,88 @@ class Submit(ClientCase):
         ids = self.client.submit_many({"input": n} for n in range(2500))
         listed = self.redis.lrange(Q, 0, -1)
         self.assertEqual([json.loads(job)["id"] for job in listed[::-1]], ids)
+
+
+class Confirm(ClientCase):
+    """Submissions that return once others hold the jobs."""
+
+    def has_waitaof(self):
+        answer = self.redis.execute_command("COMMAND INFO", "waitaof")
+        return bool(answer) and answer != [None]
+
+    def test_without_replicas_the_jobs_are_queued_and_named(self):
+        jobs = [{"input": n} for n in range(1001)]
+        with self.assertRaisesRegex(
+            NotConfirmed, "1001 jobs queued.*replicas: 0 of 1 in time"
+        ) as caught:
+            self.client.submit_many(
+                jobs, min_replicas=1, confirm_timeout=0.05
+            )
+        self.assertEqual(self.redis.llen(Q), len(jobs))
+        self.assertEqual(len(set(caught.exception.ids)), len(jobs))
+        self.client.submit({}, min_replicas=0)
+
+    def test_with_a_replica_it_returns_once_that_has_the_job(self):
+        replica = PrivateRedis()
+        self.addCleanup(replica.stop)
+        port = self.listen(self.server)
+        follower = connect(replica.url)
+        self.addCleanup(follower.connection_pool.disconnect)
+        # a TERM that comes while it writes its first file is not obeyed
+        follower.config_set("appendonly", "no")
+        follower.execute_command("REPLICAOF", "127.0.0.1", port)
+        until(
+            lambda: follower.info("replication")["master_link_status"] == "up",
+            "the replica's link",
+        )
+        id = self.client.submit({}, min_replicas=1, confirm_timeout=DEADLINE)
+        self.assertEqual(json.loads(follower.lindex(Q, 0))["id"], id)
+
+    def listen(self, server):
+        """Lets a server listen on a port of loopback as well."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.redis.config_set("bind", "127.0.0.1")
+        self.redis.config_set("port", port)
+        self.addCleanup(self.redis.config_set, "port", 0)
+        return port
+
+    def test_on_disk(self):
+        if self.has_waitaof():
+            self.client.submit({}, wait_aof=True, confirm_timeout=DEADLINE)
+            self.assertEqual(self.redis.llen(Q), 1)
+            return
+        with self.assertRaisesRegex(NotConfirmed, "nothing was queued") as c:
+            self.client.submit({}, wait_aof=True)
+        self.assertEqual(c.exception.ids, [])
+        self.assertEqual(self.redis.dbsize(), 0)
+
+    def test_answers_are_judged(self):
+        for answers, text in (
+            ([[1, 2], 2], None),
+            ([[0, 2], 2], "the append-only file: 0 of 1"),
+            ([[1, 1], 2], "files of replicas: 1 of 2"),
+            ([[1, 2], 1], "replicas: 1 of 2"),
+            ([redis.ResponseError("appendonly is off"), 2], "is off"),
+        ):
+            with self.subTest(answers=answers):
+                sure = Confirmation(2, True, 1.0)
+                if text is None:
+                    sure.judge(answers, ["a"])
+                    continue
+                with self.assertRaisesRegex(NotConfirmed, text):
+                    sure.judge(answers, ["a"])
+
+    def test_bad_arguments_send_nothing(self):
+        for options, text in (
+            ({"min_replicas": -1}, "min_replicas -1 is negative"),
+            ({"min_replicas": "1"}, "min_replicas '1'"),
+            ({"confirm_timeout": 0}, "confirm_timeout 0"),
+        ):
+            with self.assertRaisesRegex(ValueError, text):
+                self.client.submit({}, **options)
+        self.assertEqual(self.redis.dbsize(), 0)
 
 
 class Read(ClientCase):
