@@ -111,16 +111,30 @@ help_cmd(FILE *f, const struct cmd *cmd)
 	list_options(f, cmd->options | opt_common);
 }
 
-/* roff: a minus is \-, and a line must not start with a dot or quote. */
+/* roff: a minus is \-, and a line must not start with a dot or quote. Its
+ * lines are wrapped, so that mandoc has nothing to say. */
 static void
 put_roff(FILE *f, const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", f);
-	for (; *text != '\0'; text++) {
-		if (*text == '-' || *text == '\\')
-			fputc('\\', f);
-		fputc(*text == '\\' ? 'e' : *text, f);
+	size_t col = 0, n;
+
+	for (; *text != '\0'; text += strspn(text, " ")) {
+		n = strcspn(text, " ");
+		if (col > 0 && col + 1 + n > 68) {
+			fputc('\n', f);
+			col = 0;
+		} else if (col > 0) {
+			fputc(' ', f);
+			col++;
+		}
+		if (col == 0 && (*text == '.' || *text == '\''))
+			fputs("\\&", f);
+		col += n;
+		for (; n > 0; n--, text++) {
+			if (*text == '-' || *text == '\\')
+				fputc('\\', f);
+			fputc(*text == '\\' ? 'e' : *text, f);
+		}
 	}
 }
 

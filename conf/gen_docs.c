@@ -11,7 +11,9 @@
 #include "base/obj.h"
 #include "conf/table.h"
 
-#define WIDTH 76  /* columns of wrapped text */
+#define WIDTH 76      /* columns of wrapped text */
+#define MAN_DATE "2026-11-23"
+#define MAN_WIDTH 68  /* the same before - becomes \- */
 
 /* Words of text in lines of at most WIDTH columns, each with the lead. */
 static void
@@ -174,20 +176,36 @@ print_markdown(void)
 		markdown_section((enum conf_section)s);
 }
 
-/* troff: a backslash and a hyphen mean themselves only when escaped, a dot
- * or quote at the start of a line would be a request. */
+/*
+ * troff: a backslash and a hyphen mean themselves only when escaped, a dot or
+ * a quote only when no line starts with it. Its lines are wrapped, so that
+ * mandoc has nothing to say.
+ */
 static void
 man_text(const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", stdout);
-	for (; *text != '\0'; text++)
-		if (*text == '\\')
-			fputs("\\e", stdout);
-		else if (*text == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*text);
+	size_t column = 0, n;
+
+	for (; *text != '\0'; text += strspn(text, " ")) {
+		n = strcspn(text, " ");
+		if (column > 0 && column + 1 + n > MAN_WIDTH) {
+			putchar('\n');
+			column = 0;
+		} else if (column > 0) {
+			putchar(' ');
+			column++;
+		}
+		if (column == 0 && (*text == '.' || *text == '\''))
+			fputs("\\&", stdout);
+		column += n;
+		for (; n > 0; n--, text++)
+			if (*text == '\\')
+				fputs("\\e", stdout);
+			else if (*text == '-')
+				fputs("\\-", stdout);
+			else
+				putchar(*text);
+	}
 }
 
 static void
@@ -203,7 +221,7 @@ man_row(const struct conf_row *r)
 		printf("; default ");
 		man_text(r->def);
 	}
-	printf("; a change %s", r->class == CONF_LIVE ? "holds at once" :
+	printf(";\na change %s", r->class == CONF_LIVE ? "holds at once" :
 	    class_text(r->class));
 	puts(variable == NULL ? ")" : "; the variable wins)");
 }
@@ -228,14 +246,14 @@ print_man(void)
 	unsigned s;
 
 	puts(".\\\" Made from conf/conf_tbl.h by `make conf-docs`.\n"
-	    ".TH GANGER.INI 5 \"\" \"ganger\" \"Ganger\"\n"
+	    ".TH GANGER.INI 5 \"" MAN_DATE "\" \"ganger\" \"Ganger\"\n"
 	    ".SH NAME\nganger.ini \\- configuration of gangerd\n"
 	    ".SH DESCRIPTION\n"
 	    "A file of sections and lines of the form\n.B key = value.\n"
 	    "A comment starts a line with ; or #, or follows white space with "
 	    ";.\nAn unknown section or key, a bad value or a duplicate is an "
-	    "error with its line;\n.B gangerd \\-t\nprints them all.\n"
-	    ".PP\nDurations carry a unit (500ms 30s 5m 2h 7d; a bare number is "
+	    "error\nwith its line;\n.B gangerd \\-t\nprints them all.\n"
+	    ".PP\nDurations carry a unit (500ms 30s 5m 2h 7d; a bare number is\n"
 	    "seconds), sizes K, M, G or T.\nLists are separated by commas or "
 	    "white space.\nA relative path starts at the folder of the file.\n"
 	    ".PP\nThis file, the files of secrets and the programs and plugins "

@@ -186,6 +186,8 @@ check_types(struct load *ld, const struct conf_pool *p)
 	const struct conf_handler *a, *b, *h = ld->c->handlers;
 	char *const *type;
 
+	if (h == NULL)          /* no arithmetic with it then */
+		return;
 	for (b = h; b < h + ld->c->nhandlers; b++)
 		for (a = h; a < b; a++) {
 			if (!serves(p, a) || !serves(p, b))
