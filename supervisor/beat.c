@@ -28,6 +28,7 @@
 
 #define DYING_TAKES (2 * DUR_S)
 #define LOOK_EVERY (20 * DUR_MS)
+#define REDIAL_EVERY (2 * DUR_S)
 #define LIFE_MIN (5 * DUR_S)    /* of the status; beats come every second */
 
 /* The process of another run with our id, by its status. */
@@ -120,6 +121,30 @@ refused(struct sup *sup, const char *status)
 	sup->pending.stop += 2;
 }
 
+/*
+ * Redis answers, but takes nothing: full, read-only, without replicas. A
+ * read-only one may be what a failover left behind, and its name or address
+ * may lead to the new primary by now: dial again, now and then.
+ */
+static void
+unwritable(struct sup *sup, const redisReply *r)
+{
+	mono_t now = mono_now();
+
+	sup_redis_error(sup, "beat", sup->id, r);
+	(void)snprintf(sup->redis_refuses, sizeof(sup->redis_refuses),
+	    "Redis takes no writes: %s", r->type == REDIS_REPLY_ERROR ?
+	    r->str : "an answer of another form than expected");
+	sup->redis_refuses[strcspn(sup->redis_refuses, "\r\n")] = '\0';
+	if (strstr(sup->redis_refuses, ": READONLY ") == NULL)
+		return;
+	if (now < sup->redial_at)
+		return;
+	sup->redial_at = mono_add(now, REDIAL_EVERY);
+	conn_reset(sup->main, "it became read-only");
+	conn_reset(sup->control, "it became read-only");
+}
+
 static void
 answered(void *priv, redisReply *r)
 {
@@ -128,6 +153,7 @@ answered(void *priv, redisReply *r)
 	if (r == NULL)
 		return;
 	if (r->type == REDIS_REPLY_INTEGER) {
+		sup->redis_refuses[0] = '\0';
 		sup_saw_redis(sup, r->integer, sup->beat_sent);
 		accepted(sup);
 		if (!sup->beaten)
@@ -135,7 +161,7 @@ answered(void *priv, redisReply *r)
 	} else if (r->type == REDIS_REPLY_STRING) {
 		refused(sup, r->str);
 	} else
-		sup_redis_error(sup, "beat", sup->id, r);
+		unwritable(sup, r);
 }
 
 /* While the status lives nobody else gets the id. */

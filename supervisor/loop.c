@@ -248,6 +248,8 @@ sup_unready(const struct sup *sup)
 
 	if (!sup->ready)
 		return ("Redis does not answer");
+	if (sup->redis_refuses[0] != '\0')
+		return (sup->redis_refuses);
 	if (!sup->beaten)
 		return ("the worker id is not confirmed yet");
 	if (sup->mode != MODE_RUNNING)

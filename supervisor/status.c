@@ -147,7 +147,8 @@ put_redis(struct jsonw *w, const struct sup *sup)
 	jsonw_key(w, "redis");
 	jsonw_obj(w);
 	jsonw_kbool(w, "connected", sup->ready);
-	jsonw_kstr(w, "why", sup->ready ? NULL : sup->redis_why);
+	jsonw_kstr(w, "why", !sup->ready ? sup->redis_why :
+	    sup->redis_refuses[0] != '\0' ? sup->redis_refuses : NULL);
 	jsonw_kint(w, "last_answer_ms_ago", sup->redis_seen == 0 ? -1 :
 	    (mono_now() - sup->redis_seen) / DUR_MS);
 	jsonw_end(w);

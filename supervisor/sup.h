@@ -66,6 +66,8 @@ struct sup {
 	int64_t redis_skew;           /* Redis's unix ms - our monotonic ms */
 	bool skew_known;
 	mono_t redis_seen;            /* last answer */
+	char redis_refuses[160];      /* the last heartbeat's error, or "" */
+	mono_t redial_at;             /* not before: leave a read-only Redis */
 	bool beaten;                  /* the first heartbeat was accepted */
 	mono_t beat_sent;
 	mono_t beat_again;            /* the first one once more; MONO_NEVER: - */

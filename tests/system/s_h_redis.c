@@ -29,16 +29,22 @@ script_pid(struct rig *r)
 
 /* The job that ran meanwhile is done, once, and the queue goes on. */
 static void
-check_survived(struct rig *r)
+check_survived_with(struct rig *r, int done)
 {
 	json_t *rec = rig_wait_record(r, Q_INF, "r1", "done");
 
 	ck_assert_int_eq(js_int(rec, "attempt"), 1);
-	ck_assert_int_eq(rig_stat(r, Q_INF, "done"), 1);
+	ck_assert_int_eq(rig_stat(r, Q_INF, "done"), done);
 	rig_push(r, Q_INF, ECHO("r2"));
 	rig_wait_record(r, Q_INF, "r2", "done");
 	rig_until(r, rig_http(r, 0, "/readyz", NULL) == 200);
 	ck_assert_int_eq(rig_leased(r), 0);
+}
+
+static void
+check_survived(struct rig *r)
+{
+	check_survived_with(r, 1);
 }
 
 /* A restart with the append-only file loses nothing of ours. */
@@ -150,6 +156,71 @@ START_TEST(t_lost_scripts_are_loaded_again)
 END_TEST
 
 /*
+ * Redis answers but takes no writes, which /readyz tells; the job that ended
+ * meanwhile is committed once it does, and the one that waits is run.
+ */
+static void
+check_refusal(const char *begin, const char *end, const char *word)
+{
+	struct rig *r = rig_start("lease_ttl = 1m\n" INI_ONE
+	    COMMAND("wait", "wait.sh"));
+	const char *body;
+
+	rig_push(r, Q_INF, "{\"id\":\"r1\",\"handler\":\"wait\"}");
+	rig_wait_record(r, Q_INF, "r1", "running");
+	rig_push(r, Q_INF, ECHO("w1"));
+	rig_cmd(r, begin);
+	rig_until(r, rig_http(r, 0, "/readyz", &body) == 503 &&
+	    strstr(body, word) != NULL);
+	ck_assert_int_eq(rig_http(r, 0, "/healthz", NULL), 200);
+	ck_assert_ptr_nonnull(strstr(js_str(rig_status(r, 0), "redis.why"),
+	    word));
+	fclose(fopen(rig_fmt(r, "%s/go", rig_dir(r)), "w"));
+	rig_until(r, !rig_alive(script_pid(r)));
+	rig_cmd(r, end);
+	rig_wait_record(r, Q_INF, "w1", "done");
+	check_survived_with(r, 2);
+	rig_stop(&r);
+}
+
+START_TEST(t_read_only_redis_is_waited_for)
+{
+	check_refusal("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY");
+}
+END_TEST
+
+START_TEST(t_full_redis_is_waited_for)
+{
+	check_refusal("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0",
+	    "OOM");
+}
+END_TEST
+
+/*
+ * The password changed under the daemon. What it has is kept while it is
+ * refused, and goes on when the password is right again.
+ */
+START_TEST(t_refused_password_is_waited_for)
+{
+	struct rig *r = rig_start("lease_ttl = 1m\n" INI_ONE
+	    COMMAND("wait", "wait.sh"));
+
+	rig_push(r, Q_INF, "{\"id\":\"r1\",\"handler\":\"wait\"}");
+	rig_wait_record(r, Q_INF, "r1", "running");
+	rig_cmd(r, "CONFIG SET requirepass secret");
+	rig_cmd(r, "CLIENT KILL TYPE normal SKIPME yes");
+	rig_until(r, rig_http(r, 0, "/readyz", NULL) == 503);
+	fclose(fopen(rig_fmt(r, "%s/go", rig_dir(r)), "w"));
+	rig_until(r, !rig_alive(script_pid(r)));
+	rig_until(r, strstr(js_str(rig_status(r, 0), "redis.why"),
+	    "NOAUTH") != NULL);
+	rig_cmd(r, "CONFIG SET requirepass %s", "");
+	check_survived(r);
+	rig_stop(&r);
+}
+END_TEST
+
+/*
  * Stops Redis, or the daemon, under a running job; gives how long the job's
  * process lived after that. The job must run again, uncharged.
  */
@@ -244,6 +315,9 @@ RIG_MAIN("s_h_redis",
     t_job_survives_a_hanging_redis,
     t_empty_redis_is_taken_as_it_is,
     t_lost_scripts_are_loaded_again,
+    t_read_only_redis_is_waited_for,
+    t_full_redis_is_waited_for,
+    t_refused_password_is_waited_for,
     t_job_ends_before_its_lease,
     t_job_of_a_stuck_daemon_ends_before_its_lease,
     t_stale_worker_commits_nothing)
