@@ -5,7 +5,7 @@ TESTS += $(SCRIPT_TESTS)
 # By name: a folder that the build writes to would be packed with its logs.
 EXTRA_DIST += $(SCRIPT_TESTS) scripts/benchmark scripts/coverage.sh scripts/cppcheck.cfg \
 	scripts/cppcheck.supp scripts/files.sh scripts/format.sh \
-	scripts/lint.sh scripts/setup scripts/test scripts/variant.sh \
+	scripts/lint.sh scripts/fuzz scripts/setup scripts/test scripts/variant.sh \
 	.clang-format .clang-tidy proto/.clang-tidy \
 	supervisor/.clang-tidy tests/.clang-tidy
 
