@@ -51,6 +51,7 @@ one_job(FILE *f, redisContext *ctx)
 {
 	char line[256], job[JOB_MAX + 1];
 	const char *id;
+	char *end;
 	unsigned long number;
 	size_t size;
 	int n;
@@ -58,8 +59,12 @@ one_job(FILE *f, redisContext *ctx)
 	say(f, "reserve\r\n");
 	if (fgets(line, sizeof(line), f) == NULL)
 		errx(1, "beanstalkd closed the connection");
-	if (sscanf(line, "RESERVED %lu %zu", &number, &size) != 2 ||
-	    size + 2 > JOB_MAX || fread(job, 1, size + 2, f) != size + 2)
+	if (strncmp(line, "RESERVED ", 9) != 0)
+		errx(1, "unexpected: %s", line);
+	number = strtoul(line + 9, &end, 10);
+	size = strtoul(end, &end, 10);
+	if (*end != '\r' || size > JOB_MAX - 2 ||
+	    fread(job, 1, size + 2, f) != size + 2)
 		errx(1, "unexpected: %s", line);
 	job[size] = '\0';
 	starts_note(job, size);

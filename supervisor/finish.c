@@ -123,45 +123,73 @@ has_history(const struct job *j)
 	    j->hist.lost > 0 || j->hist.due > 0 || j->hist.ran);
 }
 
+/* What the end of a job leaves besides record and event. */
+#define LEAVES_REPLY 0x01u
+#define LEAVES_DEAD 0x02u
+#define LEAVES_HISTORY 0x04u
+#define LEAVES_LOG 0x08u
+#define LEAVES_UNIQUE 0x10u
+
+static unsigned
+leaves(const struct job *j, const struct record_extra *x)
+{
+	unsigned f = 0;
+
+	if (j->spec.reply_to.p != NULL && !j->anonymous)
+		f |= LEAVES_REPLY;
+	if (x->state == STATE_FAILED)
+		f |= LEAVES_DEAD;
+	if (has_history(j))
+		f |= LEAVES_HISTORY;
+	if (j->logged || j->log_lines > 0 || j->hist.ran || j->lost)
+		f |= LEAVES_LOG;
+	if (j->spec.unique.p != NULL && x->outcome->cause != CAUSE_DUPLICATE)
+		f |= LEAVES_UNIQUE;
+	return (f);
+}
+
 /* The words that follow a job's fixed ones; see lua/commit.lua. */
 static void
-put_extras(struct settle *s, const struct record_extra *x)
+put_extras(struct settle *s, const struct record_extra *x, unsigned f)
 {
 	struct job *j = s->job;
-	unsigned n = 0, at = s->nwords;
 
-	settle_word(s, "0");
-	if (j->spec.reply_to.p != NULL && !j->anonymous) {
+	put_number(s, __builtin_popcount(f));
+	if ((f & LEAVES_REPLY) != 0) {
 		settle_word(s, "reply");
 		settle_slice(s, j->spec.reply_to);
-		n++;
 	}
-	if (x->state == STATE_FAILED) {
+	if ((f & LEAVES_DEAD) != 0) {
 		settle_word(s, "dead");
 		settle_open(s);
 		dead_put(&s->text, j, x);
 		settle_shut(s);
-		n++;
 	}
-	if (has_history(j)) {
+	if ((f & LEAVES_HISTORY) != 0) {
 		settle_word(s, "history");
 		settle_word(s, "");
-		n++;
 	}
-	if (j->logged || j->log_lines > 0 || j->hist.ran || j->lost) {
+	if ((f & LEAVES_LOG) != 0) {
 		settle_word(s, "log");
 		settle_word(s, "");
-		n++;
 	}
-	if (j->spec.unique.p != NULL && x->outcome->cause != CAUSE_DUPLICATE) {
+	if ((f & LEAVES_UNIQUE) != 0) {
 		settle_word(s, "unique");
 		settle_open(s);
 		(void)buf_puts(&s->text, j->q->key.unique);
 		(void)buf_slice(&s->text, j->spec.unique);
 		settle_shut(s);
-		n++;
 	}
-	s->text.data[s->word[at].at] = (char)('0' + n);
+}
+
+/* Nearly all are: record and event say all, and the event follows from the
+ * record. */
+static bool
+is_plain(const struct job *j, const struct record_extra *x, unsigned f)
+{
+	return (x->state == STATE_DONE && f == 0 && !j->anonymous &&
+	    j->spec.result_ttl == 0 && j->progress < 0 &&
+	    j->message[0] == '\0');
 }
 
 static enum stat_id
@@ -197,17 +225,22 @@ end_for_good(struct job *j, const struct outcome *o, unsigned attempt)
 	struct record_extra x = { .attempt = attempt, .outcome = o,
 		.now = sup_wall(j->q->sup) };
 	struct settle *s;
+	unsigned f;
 
 	x.state = o->cause == CAUSE_NONE ? STATE_DONE :
 	    states[cause_row(o->cause)->state];
+	f = leaves(j, &x);
 	s = settle_new(j, true, counter_of(x.state));
 	settle_word(s, j->field);
 	settle_word(s, j->anonymous ? "" : j->id);
 	put_record(s, &x);
-	put_number(s, life / DUR_MS);
-	settle_word(s, record_state_name(x.state));
-	put_event(s, &x);
-	put_extras(s, &x);
+	s->plain = is_plain(j, &x, f);
+	if (!s->plain) {
+		put_number(s, life / DUR_MS);
+		settle_word(s, record_state_name(x.state));
+		put_event(s, &x);
+		put_extras(s, &x, f);
+	}
 	settle_add(s);
 }
 

@@ -120,16 +120,17 @@ record_put(struct buf *b, const struct job *j, const struct record_extra *x)
 	jsonw_kstr(&w, "queue", j->q->name);
 	jsonw_kstr(&w, "state", record_state_name(x->state));
 	jsonw_kuint(&w, "attempt", x->attempt);
-	jsonw_kslice(&w, "type", j->spec.type);
-	jsonw_kstr(&w, "handler", j->started == 0 ? NULL :
-	    conf->handlers[j->handler].name);
-	put_model(&w, j);
 	jsonw_kstr(&w, "worker", j->q->sup->id);
 	jsonw_key(&w, "slot");
 	if (j->started != 0)
 		jsonw_uint(&w, j->slot);
 	else
 		jsonw_null(&w);
+	/* up to here also the event of a plain job; see lua/commit.lua */
+	jsonw_kslice(&w, "type", j->spec.type);
+	jsonw_kstr(&w, "handler", j->started == 0 ? NULL :
+	    conf->handlers[j->handler].name);
+	put_model(&w, j);
 	put_time(&w, "queued_at", j->spec.queued_at);
 	put_time(&w, "started_at", j->started_at);
 	put_time(&w, "finished_at", is_final(x->state) ? x->now : 0);

@@ -207,13 +207,37 @@ pull(struct call *c, struct settle *s)
 	TAILQ_INSERT_TAIL(&c->list, s, link);
 }
 
+/* The next jobs that are plain, or that are not: how many, and they. */
+static void
+put_group(struct call *c, struct script_args *a, bool plain, unsigned *np,
+    size_t *bytesp)
+{
+	struct settle *s;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(s, &c->q->settles, link) {
+		if (!s->final || s->plain != plain || *np == BATCH_MAX ||
+		    *bytesp >= BATCH_BYTES)
+			break;
+		n++;
+		++*np;
+		*bytesp += s->text.len;
+	}
+	script_arg_int(a, n);
+	while (n-- > 0) {
+		s = TAILQ_FIRST(&c->q->settles);
+		pull(c, s);
+		put_words(a, s);
+	}
+}
+
 static struct script_args *
 begin_commit(struct call *c)
 {
 	struct queue *q = c->q;
 	const struct conf *conf = q->sup->conf;
 	struct script_args *a = script_begin(SCRIPT_COMMIT);
-	struct settle *s;
+	const struct settle *s;
 	unsigned n = 0;
 	size_t bytes = 0;
 
@@ -225,12 +249,11 @@ begin_commit(struct call *c)
 	script_arg_str(a, q->key.log);
 	script_arg_str(a, q->sup->events);
 	script_arg_int(a, conf->supervisor.dead_max);
+	script_arg_int(a, conf->supervisor.result_ttl / DUR_MS);
 	while ((s = TAILQ_FIRST(&q->settles)) != NULL && s->final &&
 	    n < BATCH_MAX && bytes < BATCH_BYTES) {
-		n++;
-		bytes += s->text.len;
-		pull(c, s);
-		put_words(a, s);
+		put_group(c, a, true, &n, &bytes);
+		put_group(c, a, false, &n, &bytes);
 	}
 	return (a);
 }

@@ -29,6 +29,7 @@ struct settle {
 	struct queue *q;          /* borrows */
 	struct job *job;          /* owns until Redis has answered */
 	bool final;               /* commit; else requeue */
+	bool plain;               /* commit: in the short form */
 	bool again;               /* sent before, the answer was lost */
 	enum stat_id counted;     /* raised when it is written */
 	struct buf text;          /* the words, one after the other */

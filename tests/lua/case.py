@@ -1,6 +1,7 @@
 """What the tests of the Lua scripts share: a private redis-server, calls of
 each script by the names of its keys, and looks at what it left behind."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -99,15 +100,26 @@ class LuaCase(unittest.TestCase):
         return self.eval("recover", [leased(worker), LEASES, HISTORY],
                          [token, want, worker, LEASE_MS])
 
-    def commit(self, *jobs, worker="w", dead_max=100):
-        """Each job: (field, id, record, life, counter, event, extras)."""
+    def commit(self, *jobs, worker="w", dead_max=100, life=60000):
+        """Each job: (field, id, record, life, counter, event, extras), or of
+        a plain one (field, id, record). A list of 1 and 0 in any case."""
         args = []
-        for field, ident, record, life, counter, event, extras in jobs:
-            args += [field, ident, record, life, counter, event, len(extras)]
-            for what, value in extras:
-                args += [what, value]
-        return self.eval("commit", [leased(worker), STATS, DEAD, HISTORY],
-                         [job_key(""), log_key(""), EVENTS, dead_max, *args])
+        for plain, group in itertools.groupby(jobs, lambda j: len(j) == 3):
+            group = list(group)
+            args += [] if plain or args else [0]
+            args.append(len(group))
+            for field, ident, record, *rest in group:
+                args += [field, ident, record]
+                if not plain:
+                    own_life, counter, event, extras = rest
+                    args += [own_life, counter, event, len(extras)]
+                    args += [w for extra in extras for w in extra]
+        if len(jobs[-1]) == 3:
+            args.append(0)
+        answer = self.eval("commit", [leased(worker), STATS, DEAD, HISTORY],
+                           [job_key(""), log_key(""), EVENTS, dead_max, life,
+                            *args])
+        return [1] * len(jobs) if answer == 1 else answer
 
     def requeue(self, field, target=Q, ident="", record="", life=0,
                 where="front", lane="n", history="", counter="requeued",

@@ -1,6 +1,8 @@
 """commit and note: what the end and the course of a job write, and that a
 lease which is not ours any more writes nothing."""
 
+import json
+
 from case import *
 
 WEEK = 604800000
@@ -29,6 +31,84 @@ class Commit(LuaCase):
         self.assertEqual(self.heard(ear), [b'{"v":1}'])
         self.assertEqual(self.stats(), {"done": 1})
         self.assertEqual(set(self.leases()), {b"t:2", b"t:3"})
+
+    def record(self, ident):
+        return ('{"id":"%s","state":"done","worker":"w","slot":1,'
+                '"type":"t","result":{"a":",\\"type\\":"}}' % ident)
+
+    def plain(self, *numbers, run="t"):
+        return [(f"{run}:{i}", f"x{i}", self.record(f"x{i}"))
+                for i in numbers]
+
+    def test_plain_jobs_and_their_events(self):
+        ear = self.listen()
+        self.assertEqual(self.commit(*self.plain(1, 2, 3), life=WEEK),
+                         [1, 1, 1])
+        left = self.redis("PTTL", job_key("x3"))
+        self.assertTrue(WEEK - 10000 < left <= WEEK, left)
+        self.assertEqual(self.redis("GET", job_key("x2")).decode(),
+                         self.record("x2"))
+        events = [json.loads(e) for e in self.heard(ear)]
+        for event in events:
+            self.assertNow(event.pop("ts"))
+        self.assertEqual(events, [
+            {"v": 1, "id": i, "state": "done", "worker": "w", "slot": 1}
+            for i in ("x1", "x2", "x3")])
+        self.assertEqual(self.stats(), {"done": 3})
+        self.assertEqual(self.leases(), {})
+
+    def test_plain_jobs_of_a_large_call_are_heard(self):
+        """Nobody is told where nobody listens; whoever does hears all."""
+        self.push(*range(40))
+        self.claim(token="u", turns=(0, 40, 0))
+        numbers = range(1, 41)
+        for kind in ("SUBSCRIBE", "PSUBSCRIBE"):
+            ear = self.server.connect()
+            self.addCleanup(ear.close)
+            ear(kind, EVENTS)
+            done = self.commit(*self.plain(*numbers[:20], run="u"))
+            numbers = numbers[20:]
+            self.assertEqual(done, [1] * 20)
+            for i in range(20):
+                self.assertIn(b'"state":"done"', ear.read()[-1])
+            ear.close()
+            self.redis("PING")
+        self.assertEqual(self.stats(), {"done": 40})
+
+    def test_plain_jobs_among_others_in_order(self):
+        """The later commit of one id is what its record shows."""
+        answer = self.commit(
+            one("t:1", "x", "first", extras=[("reply", "back")]),
+            ("t:2", "x", self.record("second")),
+            ("gone:1", "x", "no"),
+            one("t:3", "x", "third", counter="failed"))
+        self.assertEqual(answer, [1, 1, 0, 1])
+        self.assertEqual(self.redis("GET", job_key("x")), b"third")
+        self.assertEqual(self.redis("LRANGE", "back", 0, -1), [b"first"])
+        self.assertEqual(self.stats(), {"done": 2, "failed": 1, "stale": 1})
+        self.assertEqual(self.leases(), {})
+
+    def test_plain_job_twice_counts_once(self):
+        job, = self.plain(1)
+        self.assertEqual(self.commit(job, job), [1, 0])
+        self.assertEqual(self.commit(job), [0])
+        self.assertEqual(self.stats(), {"done": 1, "stale": 2})
+
+    def test_all_committed_is_told_in_one_number(self):
+        keys = [leased("w"), STATS, DEAD, HISTORY]
+        head = [job_key(""), log_key(""), EVENTS, 100, 60000]
+        self.assertEqual(self.eval("commit", keys, [
+            *head, 2, *self.plain(1)[0], *self.plain(2)[0], 0]), 1)
+        self.assertEqual(self.eval("commit", keys, [
+            *head, 2, *self.plain(1)[0], *self.plain(3)[0], 0]), [0, 1])
+
+    def test_plain_job_on_a_server_out_of_memory(self):
+        before = self.dump()
+        self.redis("CONFIG", "SET", "maxmemory", 1)
+        with self.assertRaisesRegex(RedisError, "OOM"):
+            self.commit(*self.plain(1, 2))
+        self.redis("CONFIG", "SET", "maxmemory", 0)
+        self.assertEqual(self.dump(), before)
 
     def test_no_event_where_none_is_given(self):
         ear = self.listen()
