@@ -5,6 +5,7 @@ libbase_a_SOURCES = \
 	base/err.c base/err.h base/err_tbl.h \
 	base/failpoint.c base/failpoint.h base/failpoint_tbl.h \
 	base/fd.c base/fd.h \
-	base/jsonw.c base/jsonw.h base/log.c base/log.h base/obj.c base/obj.h \
+	base/jsonw.c base/jsonw.h base/log.c base/log.h \
+	base/log_repeat.c base/log_repeat.h base/obj.c base/obj.h \
 	base/pid.c base/pid.h \
 	base/slice.h base/str.c base/str.h base/xalloc.c base/xalloc.h

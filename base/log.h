@@ -27,14 +27,17 @@ enum log_level {
 enum log_format { LOG_TEXT, LOG_JSON };
 
 /*
- * target is "stderr", "syslog" or a file's path. Returns 0 or -ERR_SYSTEM,
- * and then the old target stays. May be called again at any time.
+ * target is "stderr", "syslog", "journal" (both may name their socket, as in
+ * "syslog:/path") or a file's path. Returns 0 or -ERR_SYSTEM, and then the old
+ * target stays. May be called again at any time.
  */
 int log_open(const char *ident, const char *target, enum log_format format,
     enum log_level level);
 int log_reopen(void); /* after logrotate; no-op unless the target is a file */
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
+/* Now and then: says what was repeated (see log_repeat.h) and held back. */
+void log_tick(void);
 void log_close(void);
 
 void log_put(enum log_level level, const char *area, const char *fmt, ...)

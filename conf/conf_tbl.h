@@ -162,7 +162,10 @@
 	X(log, format, enum, "text", "text json", "", LIVE, \
 	    "One line of text, or one JSON object, per event.") \
 	X(log, target, str, "stderr", "", "", LIVE, \
-	    "stderr, syslog, or the absolute path of a file.")
+	    "stderr, syslog, journal, or the path of a file. syslog:/PATH and " \
+	    "journal:/PATH name another socket than the usual one. In the " \
+	    "background stderr becomes syslog once the daemon is up, if there " \
+	    "is one. A stderr that leads to the journal gets priorities.")
 
 #define CONF_MODELS_ROWS(X) \
 	X(models, dir, path, "", "", "", RESPAWN, \

@@ -228,6 +228,17 @@ resolve_http(struct load *ld)
 		    "yes must be given too", h->host);
 }
 
+/* As base/log.c reads it. */
+static bool
+names_socket(const char *target)
+{
+	size_t n = strcspn(target, ":");
+
+	return (((n == 6 && strncmp(target, "syslog", n) == 0) ||
+	    (n == 7 && strncmp(target, "journal", n) == 0)) &&
+	    (target[n] == '\0' || target[n + 1] == '/'));
+}
+
 void
 resolve_log(struct load *ld)
 {
@@ -235,9 +246,8 @@ resolve_log(struct load *ld)
 
 	if ((*target)[0] == '\0')
 		load_problem(ld, CONF_S_log, "", "target",
-		    "empty, must be stderr, syslog or a file");
-	else if (strcmp(*target, "stderr") != 0 &&
-	    strcmp(*target, "syslog") != 0)
+		    "empty, must be stderr, syslog, journal or a file");
+	else if (strcmp(*target, "stderr") != 0 && !names_socket(*target))
 		load_absolute(ld, target);
 }
 

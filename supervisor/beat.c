@@ -97,6 +97,7 @@ first_accepted(struct sup *sup)
 	log_info("main", "worker %s is ready: %u slot(s), containment %s",
 	    sup->id, sup->nslots, contain_way_name(sup->way));
 	sup_announce(sup, 0);
+	notify_ready(sup);
 }
 
 /* Another run's status is in our place. */

@@ -20,8 +20,10 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/intake.c supervisor/intake.h \
 	supervisor/job.c supervisor/job.h \
 	supervisor/lease.c supervisor/lease.h \
+	supervisor/life.c supervisor/life.h \
 	supervisor/limit.c supervisor/limit.h \
 	supervisor/loop.c \
+	supervisor/notify.c supervisor/notify.h \
 	supervisor/output.c \
 	supervisor/pace.c supervisor/pace.h \
 	supervisor/place.c supervisor/place.h \

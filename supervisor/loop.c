@@ -190,8 +190,11 @@ turn(struct sup *sup)
 		sup->pending.reopen = false;
 		(void)log_reopen();
 	}
-	if (sup->pending.reload)
+	if (sup->pending.reload) {
+		notify_reloading(sup);
 		reload_process(sup);
+		notify_ready(sup);
+	}
 	if (sup->pending.deaths)
 		process_deaths(sup);
 	route_drain(sup->route);  /* an answer that is here beats its deadline */
@@ -204,6 +207,8 @@ turn(struct sup *sup)
 	intake_phase(sup);        /* new work last, for slots that are idle */
 	settle_flush(sup);
 	conn_flush_all(sup->group);
+	notify_phase(sup);
+	log_tick();
 	FAILPOINT_MARKED();
 	route_check(sup->route);
 }

@@ -8,7 +8,6 @@
  */
 #include "config.h"
 
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -41,6 +40,8 @@
 #include "supervisor/beat.h"
 #include "supervisor/http.h"
 #include "supervisor/job.h"
+#include "supervisor/life.h"
+#include "supervisor/notify.h"
 #include "supervisor/pace.h"
 #include "supervisor/place.h"
 #include "supervisor/pool.h"
@@ -58,19 +59,6 @@ struct args {
 	const char *pidfile;    /* -p */
 	bool foreground, test, dump;
 };
-
-_Noreturn static void __attribute__((format(printf, 2, 3)))
-die(int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)fputs("gangerd: ", stderr);
-	(void)vfprintf(stderr, fmt, ap);
-	(void)fputc('\n', stderr);
-	va_end(ap);
-	exit(code);
-}
 
 static void
 usage(FILE *out)
@@ -154,12 +142,12 @@ check_place(const struct conf *c, bool print)
 	buf_init(&text, 65536);
 	for (i = 0; i < c->npools; i++)
 		if (c->pools[i].ndevices > 0 || c->pools[i].all_devices)
-			die(EX_CONFIG, "[pool %s] wants GPUs, and no GPU of "
+			life_die(EX_CONFIG, "[pool %s] wants GPUs, and no GPU of "
 			    "this host can be used", c->pools[i].name);
 	if (place_slots(c, &sets, &n, &shared, &why) != 0)
-		die(EX_CONFIG, "%s", buf_cstr(&why));
+		life_die(EX_CONFIG, "%s", buf_cstr(&why));
 	if (n > PAGE_SLOTS_MAX)
-		die(EX_CONFIG, "%u slots are more than %d", n, PAGE_SLOTS_MAX);
+		life_die(EX_CONFIG, "%u slots are more than %d", n, PAGE_SLOTS_MAX);
 	if (print && shared)
 		(void)printf("warning: more slots than CPUs, they share\n");
 	for (i = 0; print && i < c->npools; i++)
@@ -174,164 +162,6 @@ check_place(const struct conf *c, bool print)
 	buf_fini(&text);
 }
 
-static pid_t
-read_holder(int fd, char *text, size_t size)
-{
-	ssize_t n = pread(fd, text, size - 1, 0);
-
-	text[n > 0 ? n : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return ((pid_t)atoi(text));
-}
-
-/*
- * Locks it. A gangerd that is killed keeps the lock until it has ended, and
- * leaves it with a child that it was just starting until that one's exec: so
- * where the holder is dead or dying, wait; where it seems alive, look twice.
- * With the lock in hand the rest of it (its sockets) may still be closing.
- */
-static bool
-lock_pidfile(int fd, char *holder, size_t size)
-{
-	const struct timespec nap = { 0, 5000000 };
-	mono_t from = mono_now();
-	enum pid_life life;
-	bool held;
-	pid_t pid;
-
-	for (;;) {
-		held = flock(fd, LOCK_EX | LOCK_NB) != 0;
-		pid = read_holder(fd, holder, size);
-		life = pid == getpid() ? PID_GONE : pid_life(pid);
-		if (!held && life != PID_ENDING)
-			return (true);
-		if (held && pid <= 0)
-			return (false);
-		if (mono_now() - from > (life == PID_ALIVE ? 200 * DUR_MS :
-		    2 * DUR_S))
-			return (!held);
-		(void)nanosleep(&nap, NULL);
-	}
-}
-
-/* The pidfile stays open and locked as long as we live. */
-static int
-hold_pidfile(const char *path)
-{
-	char holder[32] = "";
-	int fd;
-
-	if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
-		die(EX_CANTCREAT, "cannot open pidfile %s: %s", path,
-		    strerror(errno));
-	if (!lock_pidfile(fd, holder, sizeof(holder)))
-		die(EX_CANTCREAT, "already running: pidfile %s is held by "
-		    "process %s", path, holder[0] != '\0' ? holder : "?");
-	return (fd);
-}
-
-static void
-write_pid(int fd)
-{
-	char text[32];
-	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
-		log_warn("main", "cannot write the pidfile: %s",
-		    strerror(errno));
-}
-
-/*
- * Goes to the background. The parent waits for the word that we are up (or
- * the exit code of why not) and ends with it, so that an init script sees a
- * failed start as one. Returns, in the child, where to write that word.
- */
-static int
-go_background(void)
-{
-	unsigned char code = EX_OSERR;
-	int pair[2], null;
-	pid_t pid;
-
-	if (pipe2(pair, O_CLOEXEC) != 0 || (pid = fork()) < 0)
-		die(EX_OSERR, "cannot go to the background: %s",
-		    strerror(errno));
-	if (pid > 0) {
-		(void)close(pair[1]);
-		while (read(pair[0], &code, 1) < 0 && errno == EINTR)
-			;
-		_exit(code);
-	}
-	(void)close(pair[0]);
-	(void)setsid();
-	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
-		(void)dup2(null, STDIN_FILENO);
-		(void)dup2(null, STDOUT_FILENO);
-		(void)close(null);
-	}
-	return (pair[1]);
-}
-
-void
-sup_announce(struct sup *sup, int code)
-{
-	unsigned char byte = (unsigned char)code;
-	int null;
-
-	if (sup->announce_fd < 0)
-		return;
-	(void)!write(sup->announce_fd, &byte, 1);
-	fd_close(&sup->announce_fd);
-	/* Whoever started us has its terminal back; the log goes elsewhere
-	 * unless it was asked to stay on stderr. */
-	if (code == 0 && strcmp(sup->conf->log.target, "stderr") != 0 &&
-	    (null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
-		(void)dup2(null, STDERR_FILENO);
-		(void)close(null);
-	}
-}
-
-static void
-drop_rights(const struct conf *c)
-{
-	const struct conf_supervisor *s = &c->supervisor;
-
-	if (!s->change_user)
-		return;
-	if (initgroups(s->user, s->gid) != 0 || setgid(s->gid) != 0 ||
-	    setuid(s->uid) != 0)
-		die(EX_OSERR, "cannot become user %s: %s", s->user,
-		    strerror(errno));
-}
-
-static void
-make_dir(const struct conf *c, const char *path, mode_t mode)
-{
-	const struct conf_supervisor *s = &c->supervisor;
-
-	if (dir_make(path, mode) != 0)
-		die(EX_OSERR, "cannot make folder %s: %s", path,
-		    strerror(errno));
-	if (s->change_user && chown(path, s->uid, s->gid) != 0)
-		die(EX_OSERR, "cannot give folder %s to %s: %s", path, s->user,
-		    strerror(errno));
-}
-
-static void
-make_dirs(const struct conf *c)
-{
-	char *work = str_fmt("%s/work", c->supervisor.run_dir);
-
-	make_dir(c, c->supervisor.run_dir, 0700);
-	make_dir(c, c->supervisor.state_dir, 0700);
-	/* what a former run was killed over */
-	(void)dir_remove(work);
-	make_dir(c, work, 0700);
-	if (c->models.dir[0] != '\0')
-		make_dir(c, c->models.dir, 0755);
-	free(work);
-}
-
 static char *
 find_child(void)
 {
@@ -340,7 +170,7 @@ find_child(void)
 	    LIBEXECDIR "/ganger-child");
 
 	if (access(path, X_OK) != 0)
-		die(EX_OSERR, "cannot run %s: %s", path, strerror(errno));
+		life_die(EX_OSERR, "cannot run %s: %s", path, strerror(errno));
 	return (path);
 }
 
@@ -357,7 +187,7 @@ make_pools(struct sup *sup)
 
 	buf_init(&text, 65536);
 	if (place_slots(c, &sets, &n, &shared, &text) != 0)
-		die(EX_CONFIG, "%s", buf_cstr(&text));
+		life_die(EX_CONFIG, "%s", buf_cstr(&text));
 	if (shared)
 		log_warn("place", "%u slots are more than the CPUs they have, "
 		    "they share them evenly", n);
@@ -388,7 +218,7 @@ make_run_mark(struct sup *sup)
 	unsigned i;
 
 	if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
-		die(EX_OSERR, "no randomness: %s", strerror(errno));
+		life_die(EX_OSERR, "no randomness: %s", strerror(errno));
 	for (i = 0; i < sizeof(raw); i++)
 		(void)snprintf(sup->run + 2 * i, 3, "%02x", raw[i]);
 }
@@ -403,7 +233,7 @@ open_base(struct sup *sup)
 	sup->base = event_base_new_with_config(ec);
 	event_config_free(ec);
 	if (sup->base == NULL || sup_signals(sup) != 0)
-		die(EX_OSERR, "cannot make the event loop: %s",
+		life_die(EX_OSERR, "cannot make the event loop: %s",
 		    strerror(errno));
 }
 
@@ -548,7 +378,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 		    "%s can't be ended", left, sup->id);
 	cage_clean();
 	reload_limits(sup);
-	write_pid(pid_fd);
+	life_write_pid(pid_fd);
 	sup_connect(sup);
 	make_pools(sup);
 	forget_load(sup);
@@ -562,13 +392,87 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	return (code);
 }
 
+/* A path as it is once we are in the root folder. */
+static char *
+absolute(const char *path)
+{
+	char cwd[4096];
+
+	if (path[0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
+		return (xstrdup(path));
+	return (str_fmt("%s/%s", cwd, path));
+}
+
+static void
+absolute_variable(const char *name)
+{
+	const char *value = getenv(name);
+	char *path;
+
+	if (value == NULL || value[0] == '\0' || value[0] == '/')
+		return;
+	path = absolute(value);
+	(void)setenv(name, path, 1);
+	free(path);
+}
+
+/* Where to tell that we are up; -1: we stay in the foreground. */
+static int
+take_ground(struct args *a)
+{
+	if (a->foreground)
+		return (-1);
+	absolute_variable("GANGER_CHILD");
+	absolute_variable("GANGER_PLUGIN_DIR");
+	return (life_background());
+}
+
+static void
+open_log(const struct conf *c)
+{
+	if (log_open("gangerd", c->log.target, (enum log_format)c->log.format,
+	    (enum log_level)c->log.level) != 0)
+		life_die(EX_OSERR, "cannot open the log %s: %s", c->log.target,
+		    strerror(errno));
+}
+
+static struct sup *
+sup_new(const struct args *a, struct conf *c)
+{
+	struct sup *sup = xcalloc(1, sizeof(*sup));
+
+	sup->magic = SUP_MAGIC;
+	sup->conf = sup->boot_conf = c;
+	sup->conf_path = a->file != NULL ? absolute(a->file) : NULL;
+	sup->pidfile_arg = a->pidfile != NULL ? absolute(a->pidfile) : NULL;
+	sup->id = c->supervisor.worker_id;
+	sup->beat_again = MONO_NEVER;
+	TAILQ_INIT(&sup->queues);
+	TAILQ_INIT(&sup->pools);
+	TAILQ_INIT(&sup->cancels);
+	TAILQ_INIT(&sup->forgets);
+	return (sup);
+}
+
+static void
+sup_free(struct sup *sup)
+{
+	if (sup->conf != sup->boot_conf)
+		conf_free(&sup->conf);
+	conf_free(&sup->boot_conf);
+	free(sup->conf_path);
+	free(sup->pidfile_arg);
+	notify_close(&sup->notify);
+	free(sup);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct args a = parse_args(argc, argv);
 	struct conf *c = load_conf(&a);
 	struct sup *sup;
-	int pid_fd, announce_fd = -1, code;
+	int pid_fd, code;
 
 	if (a.dump) {
 		conf_dump(c, stdout);
@@ -582,33 +486,18 @@ main(int argc, char **argv)
 		conf_free(&c);
 		return (EX_OK);
 	}
-	make_dirs(c);
-	pid_fd = hold_pidfile(c->supervisor.pidfile);
-	drop_rights(c);
-	if (log_open("gangerd", c->log.target, (enum log_format)c->log.format,
-	    (enum log_level)c->log.level) != 0)
-		die(EX_OSERR, "cannot open the log %s: %s", c->log.target,
-		    strerror(errno));
-	if (!a.foreground)
-		announce_fd = go_background();
+	(void)umask(022);
+	life_make_run_dir(c);
+	pid_fd = life_hold_pidfile(c->supervisor.pidfile);
+	life_make_dirs(c);
+	life_drop_rights(c);
+	open_log(c);
+	sup = sup_new(&a, c);
+	notify_open(&sup->notify);
+	sup->announce_fd = take_ground(&a);
 	sup_hold_signals();
-	sup = xcalloc(1, sizeof(*sup));
-	sup->magic = SUP_MAGIC;
-	sup->conf = sup->boot_conf = c;
-	sup->conf_path = a.file != NULL ? xstrdup(a.file) : NULL;
-	sup->id = c->supervisor.worker_id;
-	sup->announce_fd = announce_fd;
-	sup->beat_again = MONO_NEVER;
-	TAILQ_INIT(&sup->queues);
-	TAILQ_INIT(&sup->pools);
-	TAILQ_INIT(&sup->cancels);
-	TAILQ_INIT(&sup->forgets);
 	code = run(sup, pid_fd, c->supervisor.pidfile);
-	if (sup->conf != sup->boot_conf)
-		conf_free(&sup->conf);
-	conf_free(&sup->boot_conf);
-	free(sup->conf_path);
-	free(sup);
+	sup_free(sup);
 	log_close();
 	(void)close(pid_fd);
 	return (code);

@@ -186,7 +186,8 @@ reload_process(struct sup *sup)
 
 	sup->pending.reload = false;
 	conf_problems_init(&problems);
-	if (conf_load(sup->conf_path, environ, &c, &problems) != 0)
+	if (conf_load_pidfile(sup->conf_path, sup->pidfile_arg, environ, &c,
+	    &problems) != 0)
 		say(sup, false, buf_cstr(&problems.text));
 	else if (schedule_check(c, &problems.text) > 0) {
 		say(sup, false, buf_cstr(&problems.text));

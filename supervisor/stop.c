@@ -80,6 +80,16 @@ post_all(struct sup *sup, enum slot_event busy, enum slot_event rest)
 	}
 }
 
+/* It may take the grace, the ladder with all it waits for, and Redis. */
+static void
+tell_manager(struct sup *sup, dur_t grace)
+{
+	const struct conf_supervisor *c = &sup->conf->supervisor;
+
+	notify_stopping(sup, grace + c->kill_grace + c->release_timeout +
+	    FLUSH_GRACE + 5 * DUR_S);
+}
+
 static void
 begin(struct sup *sup)
 {
@@ -89,6 +99,7 @@ begin(struct sup *sup)
 	sup->stop_deadline = mono_add(mono_now(), grace);
 	log_info("stop", "stopping: %u job(s) may end within %g s",
 	    sup->njobs, (double)grace / (double)DUR_S);
+	tell_manager(sup, grace);
 	give_back_waiting(sup);
 	post_all(sup, EV_DRAIN, EV_STOP);
 	sup_wake_at(sup, sup->stop_deadline);
@@ -103,6 +114,7 @@ hasten(struct sup *sup)
 	sup->mode = MODE_STOPPING;
 	log_info("stop", "stopping now: %u job(s) are ended by the ladder",
 	    sup->njobs);
+	tell_manager(sup, 0);
 	give_back_waiting(sup);
 	post_all(sup, EV_STOP, EV_STOP);
 }

@@ -15,6 +15,7 @@
 #include "supervisor/conn.h"
 #include "supervisor/contain.h"
 #include "supervisor/forget.h"
+#include "supervisor/notify.h"
 #include "supervisor/pool.h"
 #include "supervisor/queue.h"
 #include "supervisor/slot.h"
@@ -44,7 +45,8 @@ struct sup {
 	unsigned magic;
 	struct conf *conf;            /* owns; swapped by a reload */
 	struct conf *boot_conf;       /* owns; identity, Redis, folders */
-	char *conf_path;              /* NULL: none */
+	char *conf_path;              /* owns; absolute; NULL: none */
+	char *pidfile_arg;            /* owns; of -p; NULL: none */
 	struct event_base *base;
 	const char *id;               /* worker id; lives in conf */
 	char *events;                 /* PREFIX:events */
@@ -105,6 +107,7 @@ struct sup {
 	unsigned receipt_finished, receipt_returned, receipt_killed;
 	int exit_code;
 	int announce_fd;              /* the parent waits there; -1: nobody */
+	struct notify notify;         /* the service manager */
 
 	/* Outcome of the last reload, for status. */
 	char reload_text[512];

@@ -59,12 +59,29 @@ START_TEST(t_handler_user_reaches_its_folders)
 }
 END_TEST
 
+/* Whoever owns the folder of the sockets owns the daemon's children. */
+START_TEST(t_foreign_run_dir_is_78)
+{
+	struct rig *r = rig_new(RIG_NO_REDIS);
+	int d = rig_daemon(r, "w1", INI_ONE);
+	const char *run = rig_fmt(r, "%s/d0/run", rig_dir(r)), *out;
+	const char *args[] = { "-F", "-c", rig_daemon_file(r, d), NULL };
+
+	ck_assert_int_eq(mkdir(run, 0700), 0);
+	ck_assert_int_eq(chown(run, 65534, 65534), 0);
+	ck_assert_int_eq(rig_gangerd(r, &out, args), 78);
+	ck_assert_ptr_nonnull(strstr(out, "belongs to user 65534"));
+	rig_stop(&r);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
-	const TTest *const tests[] = { t_handler_user_reaches_its_folders };
+	const TTest *const tests[] = { t_handler_user_reaches_its_folders,
+	    t_foreign_run_dir_is_78 };
 
 	if (geteuid() != 0 || getpwnam(USER) == NULL)
 		return (check_skip("only root can run a handler as " USER));
-	return (rig_main(argc, argv, "s_b_user", tests, 1));
+	return (rig_main(argc, argv, "s_b_user", tests, 2));
 }

@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -266,6 +268,174 @@ START_TEST(t_reader_that_stops_does_not_stop_us)
 }
 END_TEST
 
+static unsigned
+count_of(const char *s, const char *word)
+{
+	unsigned n = 0;
+
+	for (; (s = strstr(s, word)) != NULL; s++)
+		n++;
+	return (n);
+}
+
+/* One line in a storm: a few pass, the rest is told as a number, and a line
+ * that says something else is not held up by it. */
+START_TEST(t_repeated_line_is_counted)
+{
+	int i;
+
+	mono_set_source(fake_clock);
+	open_log(LOG_TEXT, LOG_L_INFO);
+	for (i = 0; i < 1000; i++) {
+		log_warn("a", "again");
+		if (i % 100 == 0)
+			log_warn("a", "other %d", i);
+	}
+	ck_assert_uint_eq(count_of(read_log(path), "again"), 5);
+	ck_assert_uint_eq(count_of(text, "other"), 10);
+	log_tick();
+	ck_assert_uint_eq(count_of(read_log(path), "repeated"), 0);
+	fake_time += 11 * DUR_S;
+	log_tick();
+	ck_assert_ptr_nonnull(strstr(read_log(path),
+	    " warn a last message repeated 995 more time(s): again\n"));
+	log_warn("a", "again");
+	ck_assert_uint_eq(count_of(read_log(path), "warn a again"), 6);
+	mono_set_source(NULL);
+}
+END_TEST
+
+/* What was held back is told at the end too. */
+START_TEST(t_repeated_line_is_told_at_the_end)
+{
+	int i;
+
+	mono_set_source(fake_clock);
+	open_log(LOG_JSON, LOG_L_INFO);
+	for (i = 0; i < 8; i++)
+		log_err("b", "over");
+	log_close();
+	ck_assert_ptr_nonnull(strstr(read_log(path),
+	    "\"msg\":\"last message repeated 3 more time(s): over\""));
+	mono_set_source(NULL);
+}
+END_TEST
+
+/* More different lines than there are rows: none is lost, and what was held
+ * back of the row that had to go is told. */
+START_TEST(t_many_lines_share_the_rows)
+{
+	int i;
+
+	mono_set_source(fake_clock);
+	open_log(LOG_TEXT, LOG_L_INFO);
+	for (i = 0; i < 7; i++)
+		log_info("a", "first");
+	fake_time += DUR_S;
+	for (i = 0; i < 200; i++)
+		log_info("a", "line=%d", i);
+	ck_assert_uint_eq(count_of(read_log(path), "line="), 200);
+	ck_assert_ptr_nonnull(strstr(text, "repeated 2 more time(s): first"));
+	mono_set_source(NULL);
+}
+END_TEST
+
+static int
+listen_at(const char *where)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd;
+
+	ck_assert_uint_lt(strlen(where), sizeof(sun.sun_path));
+	strcpy(sun.sun_path, where);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	return (fd);
+}
+
+static const char *
+datagram(int fd)
+{
+	static char got[8192];
+	ssize_t n = recv(fd, got, sizeof(got) - 1, 0);
+
+	ck_assert_int_gt(n, 0);
+	got[n] = '\0';
+	return (got);
+}
+
+START_TEST(t_syslog_gets_priority_name_and_pid)
+{
+	char target[300], tail[100];
+	const char *got;
+	int fd = listen_at(path);
+
+	(void)snprintf(target, sizeof(target), "syslog:%s", path);
+	ck_assert_int_eq(log_open("test", target, LOG_TEXT, LOG_L_INFO), 0);
+	log_err("redis", "gone");
+	got = datagram(fd);
+	ck_assert_int_eq(strncmp(got, "<27>", 4), 0);
+	(void)snprintf(tail, sizeof(tail), " test[%d]: error redis gone",
+	    (int)getpid());
+	ck_assert_str_eq(got + strlen(got) - strlen(tail), tail);
+	fd_close(&fd);
+	/* the daemon was restarted: its socket is a new one */
+	ck_assert_int_eq(unlink(path), 0);
+	fd = listen_at(path);
+	log_info("a", "after");
+	ck_assert_ptr_nonnull(strstr(datagram(fd), "info a after"));
+	fd_close(&fd);
+}
+END_TEST
+
+START_TEST(t_journal_gets_fields)
+{
+	char target[300];
+	const char *got;
+	int fd = listen_at(path);
+
+	(void)snprintf(target, sizeof(target), "journal:%s", path);
+	ck_assert_int_eq(log_open("test", target, LOG_TEXT, LOG_L_INFO), 0);
+	log_warn("redis", "one\nPRIORITY=0");
+	got = datagram(fd);
+	ck_assert_str_eq(got, "PRIORITY=4\nSYSLOG_FACILITY=3\n"
+	    "SYSLOG_IDENTIFIER=test\nGANGER_AREA=redis\n"
+	    "MESSAGE=warn redis one\\nPRIORITY=0\n");
+	fd_close(&fd);
+}
+END_TEST
+
+/* systemd names the stream it gave us; only that one gets prefixes. */
+START_TEST(t_journal_stream_gets_priorities)
+{
+	char stream[64];
+	struct stat sb;
+	int fd, was;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	ck_assert_int_eq(fstat(fd, &sb), 0);
+	was = dup(STDERR_FILENO);
+	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	(void)snprintf(stream, sizeof(stream), "%llu:%llu",
+	    (unsigned long long)sb.st_dev,
+	    (unsigned long long)sb.st_ino + (_i == 0 ? 0 : 1));
+	(void)setenv("JOURNAL_STREAM", stream, 1);
+	ck_assert_int_eq(log_open("test", "stderr", LOG_TEXT, LOG_L_INFO), 0);
+	log_warn("a", "here");
+	log_close();
+	(void)dup2(was, STDERR_FILENO);
+	fd_close(&was);
+	fd_close(&fd);
+	(void)unsetenv("JOURNAL_STREAM");
+	read_log(path);
+	if (_i == 0)
+		ck_assert_str_eq(text, "<4>warn a here\n");
+	else
+		ck_assert_str_eq(after_stamp(text), "warn a here\n");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -283,6 +453,12 @@ main(void)
 	tcase_add_test(tc, t_failed_open_keeps_the_old_target);
 	tcase_add_test(tc, t_limit_passes_a_burst_and_counts_the_rest);
 	tcase_add_test(tc, t_reader_that_stops_does_not_stop_us);
+	tcase_add_test(tc, t_repeated_line_is_counted);
+	tcase_add_test(tc, t_repeated_line_is_told_at_the_end);
+	tcase_add_test(tc, t_many_lines_share_the_rows);
+	tcase_add_test(tc, t_syslog_gets_priority_name_and_pid);
+	tcase_add_test(tc, t_journal_gets_fields);
+	tcase_add_loop_test(tc, t_journal_stream_gets_priorities, 0, 2);
 	suite_add_tcase(s, tc);
 	return (check_run(s));
 }

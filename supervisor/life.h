@@ -1,0 +1,35 @@
+/*
+ * The life of the process: folders, the locked pidfile, the background, the
+ * user it becomes. What can't be had ends the start, with the contract's exit
+ * status and one line that says why.
+ */
+#ifndef SUPERVISOR_LIFE_H
+#define SUPERVISOR_LIFE_H
+
+struct conf;
+
+/* "gangerd: ..." on stderr, and exit. */
+_Noreturn void life_die(int code, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* run_dir is there, ours, and nobody else may write into it. */
+void life_make_run_dir(const struct conf *c);
+/* The other folders; empties that of running jobs. With the pidfile held. */
+void life_make_dirs(const struct conf *c);
+
+/* The pidfile, locked as long as the descriptor is open; dies with 73 where
+ * another process holds it. */
+int life_hold_pidfile(const char *path);
+void life_write_pid(int fd);
+
+/* Becomes the configured user and group, if it is not yet. */
+void life_drop_rights(const struct conf *c);
+
+/*
+ * Goes to the background. The parent waits for the word that we are up (or
+ * the exit code of why not) and ends with it, so that an init script sees a
+ * failed start as one. Returns, in the child, where to write that word.
+ */
+int life_background(void);
+
+#endif
