@@ -97,7 +97,7 @@ static const struct bad {
 	    "@:2: user: no user \"no-such-user-x\"\n"
 	    "@:3: group: no group \"no-such-group-x\"\n" },
 	{ "[log]\ntarget =\n",
-	    "@:2: target: empty, must be stderr, syslog or a file\n" },
+	    "@:2: target: empty, must be stderr, syslog, journal or a file\n" },
 
 	/* redis and http */
 	{ "[redis]\nprefix = a{b}\n", "@:2: prefix: \"a{b}\" is not 1 to 64 "
