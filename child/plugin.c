@@ -296,24 +296,13 @@ load_model(struct call *call, struct child *c)
 	return (true);
 }
 
-/* Before another try of jobs that a failed batch left without an error. */
-static void
-forget_results(struct call *call, unsigned from, unsigned n)
-{
-	unsigned i;
-
-	for (i = from; i < from + n; i++)
-		if (!call->keys[i].job->settled)
-			buf_reset(&call->keys[i].job->result);
-}
-
 static bool
-has_gpu_error(const struct call *call, unsigned from, unsigned n)
+has_gpu_error(const struct call *call)
 {
 	const struct cjob *j;
 	unsigned i;
 
-	for (i = from; i < from + n; i++) {
+	for (i = 0; i < call->n; i++) {
 		j = call->keys[i].job;
 		if (j->settled && j->cause == CAUSE_GPU_ERROR)
 			return (true);
@@ -321,27 +310,25 @@ has_gpu_error(const struct call *call, unsigned from, unsigned n)
 	return (false);
 }
 
-/* A GPU error spoils the process: nothing more is tried in it. */
+/* A batch that fails as a whole says nothing about its members: the
+ * supervisor divides it, as it does after a crash. */
 static void
-predict(struct call *call, unsigned from, unsigned n)
+predict(struct call *call)
 {
 	struct plugin *p = call->plugin;
 	enum ganger_status s;
+	unsigned i;
 
-	s = p->abi->predict(p->state, call->model, call->list + from, n);
+	s = p->abi->predict(p->state, call->model, call->list, call->n);
 	if (s == GANGER_OK)
 		return;
-	if (s != GANGER_ERROR || n == 1) {
-		fail_all(call, from, n, s, NULL);
+	if (s != GANGER_ERROR || call->n == 1) {
+		fail_all(call, 0, call->n, s, NULL);
 		return;
 	}
-	forget_results(call, from, n);
-	predict(call, from, n / 2);
-	if (has_gpu_error(call, from, n / 2))
-		fail_all(call, from + n / 2, n - n / 2, GANGER_GPU_ERROR,
-		    NULL);
-	else
-		predict(call, from + n / 2, n - n / 2);
+	for (i = 0; i < call->n; i++)
+		cjob_fail(call->keys[i].job, CAUSE_BATCH_FAILED, "%s",
+		    "the plugin failed its batch");
 }
 
 static void
@@ -353,7 +340,7 @@ make_call(struct call *call, struct child *c, struct child_handler *h)
 	if (!load_model(call, c))
 		return;
 	if (takes_batches(p, h)) {
-		predict(call, 0, call->n);
+		predict(call);
 		return;
 	}
 	s = p->abi->run(p->state, call->model, &call->req[0]);
@@ -392,7 +379,7 @@ begin_plugin(struct child *c, struct child_handler *h)
 	if (call->n > 0) {
 		FAILPOINT(CHILD_STARTED);
 		make_call(call, c, h);
-		c->spoilt = c->spoilt || has_gpu_error(call, 0, call->n);
+		c->spoilt = c->spoilt || has_gpu_error(call);
 	}
 	end_call(call);
 	free(call);

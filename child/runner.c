@@ -160,7 +160,7 @@ take_loaded(struct runner *r, const struct runner_msg *m)
 static const enum cause runner_causes[] = {
 	CAUSE_HANDLER_ERROR, CAUSE_TRY_AGAIN, CAUSE_LOAD_FAILED,
 	CAUSE_UNKNOWN_MODEL, CAUSE_GPU_ERROR, CAUSE_GPU_MEMORY,
-	CAUSE_RESULT_TOO_LARGE,
+	CAUSE_RESULT_TOO_LARGE, CAUSE_BATCH_FAILED,
 };
 
 static enum cause

@@ -230,7 +230,11 @@
 	X(handler, batch_size, int, "1", "1", "256", RESPAWN, \
 	    "Jobs of one model that are handed over together.") \
 	X(handler, batch_window, dur, "5ms", "0", "10s", LIVE, \
-	    "How long a batch may wait for more jobs.") \
+	    "How long a batch that is not full may wait for jobs that are on " \
+	    "their way from a queue. When nothing more waits there, it goes at " \
+	    "once.") \
+	X(handler, max_batch_bytes, size, "32M", "1K", "4G", LIVE, \
+	    "Bytes of the jobs of one batch. A larger job goes alone.") \
 	X(handler, job_timeout, dur, "0", "0", "365d", LIVE, \
 	    "As [supervisor] job_timeout, for this handler's jobs. 0: that one.") \
 	X(handler, max_jobs_per_child, int, "0", "0", "1000000000", LIVE, \

@@ -28,7 +28,10 @@ extern "C" {
 #define GANGER_ABI_MINOR 0
 
 /* What a plugin call answers. Anything but OK fails the job (or, from
- * predict, the whole batch) with the cause of that name. */
+ * predict, the whole batch) with the cause of that name. A batch that ends as
+ * GANGER_ERROR or GANGER_GPU_ERROR, or with the process, is run again in
+ * smaller parts until the job to blame stands alone: predict must be free of
+ * lasting effects. */
 enum ganger_status {
 	GANGER_OK = 0,
 	GANGER_ERROR = 1,         /* handler-error: charged, retried */

@@ -37,4 +37,5 @@
 	CAUSE(RESULT_TOO_LARGE, "result-too-large", NEVER,     0, NONE,    FAILED,    "the result is over max_result_size") \
 	CAUSE(DUPLICATE,       "duplicate",       NEVER,       0, NONE,    FAILED,    "a live job with the same unique value exists") \
 	CAUSE(CANCELLED,       "cancelled",       NEVER,       0, NONE,    CANCELLED, "the job was cancelled") \
-	CAUSE(EXPIRED,         "expired",         NEVER,       0, NONE,    EXPIRED,   "the job was not started within its ttl")
+	CAUSE(EXPIRED,         "expired",         NEVER,       0, NONE,    EXPIRED,   "the job was not started within its ttl") \
+	CAUSE(BATCH_FAILED,    "batch-failed",    ALWAYS,      1, BACKOFF, FAILED,    "the batch that it ran in failed as a whole")

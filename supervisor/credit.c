@@ -4,6 +4,7 @@
 #include "supervisor/credit.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "supervisor/pace.h"
 #include "supervisor/pool.h"
 #include "supervisor/route.h"
+#include "supervisor/split.h"
 #include "supervisor/sup.h"
 
 /* Past look_ahead by this much, a job that was thought short is not. */
@@ -29,6 +31,7 @@
 /* A child that has not even begun its first job after this long is stuck; up
  * to then it only waits for a processor, and another would not be faster. */
 #define STUCK_AFTER DUR_S
+#define JUST_NOW UINT_MAX       /* of together, until a frame is read */
 
 static struct credit *
 find(struct proc *p, uint32_t number)
@@ -225,6 +228,36 @@ credit_give_back(struct proc *p)
 	}
 }
 
+/* The last step that began; the credits before it had ended. */
+static void
+last_step(const struct proc *p, struct step *st)
+{
+	const struct job *j;
+
+	step_now(p, st);
+	TAILQ_FOREACH_REVERSE(j, &p->jobs, job_list, ready)
+		if (j->credit == st->credit)
+			return;
+		else if (has_begun(p, j)) {
+			st->credit = j->credit;
+			st->begun = page_begun(proc_words(p), j->credit,
+			    &st->from);
+			return;
+		}
+}
+
+/* The jobs of the step at work that have no end of their own yet. */
+static unsigned
+count_step(const struct proc *p, const struct step *st)
+{
+	const struct job *j;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(j, &p->jobs, ready)
+		n += in_step(st, j) && !j->kept;
+	return (n);
+}
+
 void
 credit_settle(struct proc *p)
 {
@@ -232,18 +265,19 @@ credit_settle(struct proc *p)
 	struct death d;
 	struct outcome o;
 	struct job *j;
+	unsigned n = 0;
 
 	credit_give_back(p);
 	death_judge_slot(p);
-	if (!TAILQ_EMPTY(&p->jobs))
-		step_now(p, &st);
+	if (!TAILQ_EMPTY(&p->jobs)) {
+		last_step(p, &st);
+		n = count_step(p, &st);
+	}
+	/* A job before the step at work had ended; only its answer is lost
+	 * with the child. */
 	while ((j = TAILQ_FIRST(&p->jobs)) != NULL) {
-		/*
-		 * A job before the step at work had ended; only its answer is
-		 * lost with the child. Later credits begin a step of theirs.
-		 */
-		if (j->credit != st.credit)
-			step_now(p, &st);
+		if (in_step(&st, j) && !j->kept)
+			j->together = n;
 		let_go(p, j);
 		death_of_job(p, j, &d, &o);
 		if (!in_step(&st, j) && !j->kept) {
@@ -251,7 +285,7 @@ credit_settle(struct proc *p)
 			o.message = SLICE_LIT("the child was lost before the "
 			    "job's result got out");
 		}
-		finish_job(j, &o);
+		split_or_finish(j, &o);
 	}
 	p->ncredits = 0;
 }
@@ -270,6 +304,24 @@ keep_outcome(struct job *j, const struct frame_result *x)
 	free(j->kept_message);
 	j->kept_message = xstrndup(x->message.n > 0 ? x->message.p : "",
 	    x->message.n);
+	if (split_is_anybodys(&(struct outcome){ .cause = x->cause,
+	    .exit_code = x->exit_code }))
+		j->together = JUST_NOW;
+}
+
+/* A frame has the results of one step: those errors in it that are nobody's
+ * in particular have suspects, all of them together. */
+static void
+count_suspects(struct proc *p)
+{
+	struct job *j;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(j, &p->jobs, ready)
+		n += j->together == JUST_NOW;
+	TAILQ_FOREACH(j, &p->jobs, ready)
+		if (j->together == JUST_NOW)
+			j->together = n;
 }
 
 static void
@@ -339,7 +391,7 @@ credit_back(struct proc *p, struct credit *c)
 			continue;
 		let_go(p, j);
 		no_result(j, &o);
-		finish_job(j, &o);
+		split_or_finish(j, &o);
 	}
 	measure(p, c, now);
 	p->jobs_done += page_begun(proc_words(p), c->number, NULL);
@@ -414,6 +466,7 @@ credit_results(struct proc *p, struct frame_reader *r)
 		spoilt = spoilt || x.cause == CAUSE_GPU_ERROR;
 		one_result(p, &x, ending);
 	}
+	count_suspects(p);
 	if (spoilt)
 		retire_spoilt(p, c);
 	if (frame_read_result_end(r, &done, &models) != 0) {
@@ -518,7 +571,8 @@ credit_send(struct proc *p, struct job_list *jobs, unsigned n)
 	ASSERT(p->ncredits < FRAME_CREDITS_MAX && (p->ncredits == 0) ==
 	    (p->slot.state == SLOT_IDLE));
 	*c = (struct credit){ .number = ++p->last_credit, .njobs = n,
-		.handler = TAILQ_FIRST(jobs)->handler, .sent = mono_now() };
+		.handler = TAILQ_FIRST(jobs)->handler, .sent = mono_now(),
+		.suspects = TAILQ_FIRST(jobs)->hist.crowd > 0 };
 	p->ncredits++;
 	d.credit = c->number;
 	d.handler = c->handler;

@@ -140,12 +140,13 @@ add_evidence(const struct job *j, struct death *d)
 		    j->evidence);
 }
 
-/* A slot is ended for one job; what else it ran is not to blame. */
+/* A slot is ended for one job; what else it ran is not to blame. Which of a
+ * batch hangs is not known: there all are suspects (split.c). */
 static bool
 is_bystander(const struct job *j, enum slot_why why, mono_t ended)
 {
 	return ((why == WHY_CANCEL && !j->hist.cancelled) ||
-	    (why == WHY_TIMEOUT && j->deadline > ended) ||
+	    (why == WHY_TIMEOUT && j->together <= 1 && j->deadline > ended) ||
 	    (why == WHY_LOAD && !j->loads));
 }
 

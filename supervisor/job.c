@@ -173,7 +173,7 @@ job_log_room(const struct job *j)
 void
 history_parse(struct history *h, const char *text, size_t n)
 {
-	char copy[128];
+	char copy[160];
 	int cancelled = 0, ran = 0;
 
 	*h = (struct history){ 0 };
@@ -182,8 +182,9 @@ history_parse(struct history *h, const char *text, size_t n)
 	memcpy(copy, text, n);
 	copy[n] = '\0';
 	/* Later versions may append fields; earlier ones wrote fewer. */
-	(void)sscanf(copy, "a%u l%u d%" SCNd64 " f%" SCNd64 " c%d r%d",
-	    &h->attempts, &h->lost, &h->due, &h->first, &cancelled, &ran);
+	(void)sscanf(copy, "a%u l%u d%" SCNd64 " f%" SCNd64 " c%d r%d "
+	    "b%u", &h->attempts, &h->lost, &h->due, &h->first, &cancelled,
+	    &ran, &h->crowd);
 	h->cancelled = cancelled != 0;
 	h->ran = ran != 0 || h->attempts > 0 || h->lost > 0;
 }
@@ -194,4 +195,6 @@ history_put(const struct history *h, struct buf *b)
 	(void)buf_printf(b, "a%u l%u d%" PRId64 " f%" PRId64 " c%d r%d",
 	    h->attempts, h->lost, h->due, h->first, h->cancelled ? 1 : 0,
 	    h->ran ? 1 : 0);
+	if (h->crowd > 0)
+		(void)buf_printf(b, " b%u", h->crowd);
 }

@@ -42,6 +42,8 @@ struct history {
 	bool cancelled;     /* cancelled while it waited */
 	bool unknown;       /* not answered: what Redis has of it stays */
 	bool ran;           /* it began before; log and folders may be left */
+	unsigned crowd;     /* at most so many may run as one batch with it,
+			     * because a larger one failed; 0: any number */
 };
 
 struct log_tail {
@@ -102,6 +104,8 @@ struct job {
 	enum cause kept_cause;
 	int kept_exit, kept_signal;
 	char *kept_message;         /* owns */
+	unsigned together;          /* jobs of its step that ended without a
+				     * word on whose fault it was; 0: none */
 
 	/* Log lines not yet written: stream NUL, length in decimal NUL, bytes. */
 	struct buf log;

@@ -38,6 +38,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/route.c supervisor/route.h \
 	supervisor/schedule.c supervisor/schedule.h \
 	supervisor/settle.c supervisor/settle.h \
+	supervisor/split.c supervisor/split.h \
 	supervisor/slot.c supervisor/slot.h supervisor/slot_tbl.h \
 	supervisor/spawn.c \
 	supervisor/stat.c supervisor/stat.h supervisor/stat_tbl.h \

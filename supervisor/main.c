@@ -334,6 +334,7 @@ end(struct sup *sup)
 	free(sup->child_path);
 	free(sup->events);
 	free(sup->pace);
+	free(sup->guilty);
 }
 
 static int

@@ -16,6 +16,7 @@
 #include "supervisor/lease.h"
 #include "supervisor/pace.h"
 #include "supervisor/proc.h"
+#include "supervisor/split.h"
 #include "supervisor/sup.h"
 
 /* Claimed jobs that found no slot after all wait here no longer than this:
@@ -144,7 +145,7 @@ room_of(const struct proc *proc, unsigned handler)
 		return (pace_jobs(sup, handler) * pace_credits(sup, handler));
 	if (proc->slot.state == SLOT_BUSY &&
 	    proc->ncredits < pace_credits(sup, handler) &&
-	    !proc->credits[0].recalled)
+	    !proc->credits[0].recalled && !proc->credits[0].suspects)
 		return (pace_jobs(sup, handler));
 	return (0);
 }
@@ -199,7 +200,8 @@ pick(struct pool *p, const struct job *j, unsigned *np)
 	*np = 0;
 	for (i = 0; i < p->nprocs; i++) {
 		proc = p->procs[(p->next_proc + i) % p->nprocs];
-		if (room_of(proc, j->handler) == 0)
+		if (room_of(proc, j->handler) == 0 ||
+		    (j->hist.crowd > 0 && proc->ncredits > 0))
 			continue;
 		if (found == NULL || proc->ncredits < found->ncredits) {
 			found = proc;
@@ -272,6 +274,8 @@ pool_take(struct pool *p, struct job *j)
 	OBJ_CHECK(p, POOL_MAGIC);
 	j->pool = p;
 	p->last_handler = (int)j->handler;
+	if (p->sup->guilty != NULL && split_knows(p->sup, j->id))
+		j->hist.crowd = 1;
 	line_up(p, j);
 	if (j->urgent && pick(p, j, &n) == NULL)
 		make_room(p);
@@ -305,21 +309,69 @@ pool_drop(struct pool *p, struct job *j)
 	j->stage = STAGE_CHECKING;
 }
 
-/* The next jobs of one handler, at most max, out of the line. */
+/* May run in one credit with it. Suspects of a failed batch stay among
+ * themselves (split.c). */
+static bool
+goes_with(const struct job *j, const struct job *first, bool batch)
+{
+	return (j->handler == first->handler &&
+	    (j->hist.crowd > 0) == (first->hist.crowd > 0) &&
+	    (!batch || (j->spec.model_version == first->spec.model_version &&
+	    slice_eq(j->spec.model, first->spec.model))));
+}
+
+/* The next jobs of one handler and model, at most max, out of the line. A
+ * handler that takes batches gets them also from behind others. */
 static unsigned
 take_some(struct pool *p, struct job_list *list, unsigned max)
 {
-	struct job *first = TAILQ_FIRST(&p->ready), *j;
+	struct job *first = TAILQ_FIRST(&p->ready), *j, *next;
+	const struct conf_handler *h = &p->sup->conf->handlers[first->handler];
+	bool batch = h->batch_size > 1;
+	size_t bytes = 0;
 	unsigned n = 0;
 
 	TAILQ_INIT(list);
-	while (n < max && (j = TAILQ_FIRST(&p->ready)) != NULL &&
-	    (n == 0 || j->handler == first->handler)) {
+	for (j = first; j != NULL && n < max; j = next) {
+		next = TAILQ_NEXT(j, ready);
+		if (j != first && !goes_with(j, first, batch)) {
+			if (batch)
+				continue;
+			break;
+		}
+		bytes += j->payload_len;
+		if (n > 0 && (bytes > h->max_batch_bytes ||
+		    (j->hist.crowd > 0 && j->hist.crowd <= n)))
+			break;
+		if (j->hist.crowd > 0 && j->hist.crowd < max)
+			max = j->hist.crowd;
 		pool_drop(p, j);
 		TAILQ_INSERT_TAIL(list, j, ready);
 		n++;
 	}
 	return (n);
+}
+
+/*
+ * A batch that is not full waits up to batch_window for jobs that are known
+ * to be on their way: a claim is in flight, or a queue may hold more.
+ */
+static bool
+may_fill(const struct pool *p, const struct job *first)
+{
+	const struct conf_handler *h = &p->sup->conf->handlers[first->handler];
+	mono_t until = mono_add(first->claimed, h->batch_window);
+	unsigned i;
+
+	if (h->batch_size <= 1 || p->nready >= (unsigned)h->batch_size ||
+	    first->hist.crowd > 0 || first->urgent || mono_now() >= until)
+		return (false);
+	for (i = 0; i < p->nqueues; i++)
+		if (p->queues[i]->asked > 0 || p->queues[i]->waiting) {
+			sup_wake_at(p->sup, until);
+			return (true);
+		}
+	return (false);
 }
 
 static void
@@ -354,7 +406,7 @@ pool_feed(struct pool *p)
 
 	give_back_late(p);
 	while ((j = TAILQ_FIRST(&p->ready)) != NULL) {
-		if ((proc = pick(p, j, &slots)) == NULL)
+		if (may_fill(p, j) || (proc = pick(p, j, &slots)) == NULL)
 			break;
 		each = pace_jobs(p->sup, j->handler);
 		n = (p->nready + slots - 1) / slots;

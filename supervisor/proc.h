@@ -32,6 +32,8 @@ struct credit {
 	unsigned njobs;           /* that were sent */
 	mono_t sent;
 	bool recalled;            /* no further job of it begins */
+	bool suspects;            /* of a failed batch: nothing goes behind,
+				   * whose fault would cost their results */
 };
 
 /* One of the child's output pipes. */

@@ -14,6 +14,7 @@
 	STAT(RETURNED, "returned", "jobs given back uncharged") \
 	STAT(MOVED, "moved", "jobs moved to another lane or queue") \
 	STAT(SCHEDULED, "scheduled", "jobs pushed by a schedule") \
+	STAT(SPLIT, "split", "jobs that run again among fewer because their batch failed as a whole") \
 	STAT(PREEMPTED, "preempted", "jobs asked to make room for one of high priority") \
 	STAT(STALE, "stale", "results refused because the lease was not ours any more") \
 	STAT(TIMEOUTS, "timeouts", "jobs ended for their timeout") \

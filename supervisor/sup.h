@@ -27,6 +27,7 @@ struct conn;
 struct conn_group;
 struct event;
 struct event_base;
+struct guilty;
 struct http;
 struct pace;
 struct route;
@@ -91,6 +92,7 @@ struct sup {
 	struct proc **slots;          /* by slot index; borrows from pools */
 	unsigned njobs;               /* jobs held, all queues */
 	struct pace *pace;            /* owns; by handler */
+	struct guilty *guilty;        /* owns; see split.c */
 
 	struct schedules *schedules;  /* owns; see schedule.c */
 	struct http *http;

@@ -50,6 +50,12 @@ class GpuMemory(HandlerError):
     cause = "gpu-memory"
 
 
+class BatchFailed(HandlerError):
+    """A batch raised, and nobody knows for which job: it is divided."""
+
+    cause = "batch-failed"
+
+
 class Stopped(HandlerError):
     """The job ended early because should_stop() said so."""
 

@@ -43,6 +43,7 @@ from ._job import TERMINATED, Credit, Job
 from ._model_cache import Model, ModelCache
 from ._wire import MESSAGE_MAX, PROTOCOL, Channel, clean_text
 from .errors import (
+    BatchFailed,
     GpuError,
     GpuMemory,
     HandlerError,
@@ -130,8 +131,9 @@ class Runner:
 
         The jobs all name the same model. It returns one result per job, in
         order; an exception instance in the list fails that job alone. If it
-        raises, the batch is halved and run again until the job to blame
-        stands alone; so it must be free of lasting effects.
+        raises or its process dies, the worker runs the batch again in
+        smaller parts until the job to blame stands alone; so it must be
+        free of lasting effects.
         """
         self._infer_batch = function
         return function
@@ -378,7 +380,7 @@ class Runner:
             self._send_error(job.number, error)
 
     def _run_batch(self, jobs: list[Job], value: Any) -> None:
-        """Runs a batch; one that raises is halved until it is one job.
+        """Runs a batch; of one that raises the worker runs smaller parts.
 
         Errors that are no job's fault (the GPU, a stop) are not searched
         for: they fail all.
@@ -392,11 +394,8 @@ class Runner:
             results = [error] * len(jobs)
         except Exception as error:
             if len(jobs) > 1:
-                half = len(jobs) // 2
-                self._run_batch(jobs[:half], value)
-                self._run_batch(jobs[half:], value)
-                return
-            results = [error]
+                error = BatchFailed(describe_error(error)[1])
+            results = [error] * len(jobs)
         for job, result in zip(jobs, _one_each(results, len(jobs))):
             if isinstance(result, BaseException):
                 self._send_error(job.number, result)

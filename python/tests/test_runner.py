@@ -305,7 +305,7 @@ class Batch(RunnerCase):
         self.assertEqual(results[1]["value"], 1)
         self.assertEqual(results[2]["cause"], "try-again")
 
-    def test_a_batch_that_raises_is_halved_until_the_culprit_is_alone(self):
+    def test_a_batch_that_raises_is_left_to_the_worker_to_divide(self):
         calls = []
 
         def infer_batch(jobs, model):
@@ -317,10 +317,17 @@ class Batch(RunnerCase):
         jobs = [{"fields": {"input": n}} for n in range(8)]
         jobs[5] = {"fields": {"input": "bad"}}
         results, _ = self.batching(infer_batch).run(*jobs)
-        self.assertIn("ValueError: bad image", results[6]["error"])
-        for n in (1, 2, 3, 4, 5, 7, 8):
-            self.assertEqual(results[n]["value"], n - 1)
-        self.assertEqual(calls, [8, 4, 4, 2, 1, 1, 2])
+        for n in range(1, 9):
+            self.assertEqual(results[n]["cause"], "batch-failed")
+            self.assertIn("ValueError: bad image", results[n]["error"])
+        self.assertEqual(calls, [8])
+
+    def test_a_batch_of_one_that_raises_has_its_own_error(self):
+        def infer_batch(jobs, model):
+            raise ValueError("bad image")
+
+        results, _ = self.batching(infer_batch).run({})
+        self.assertEqual(results[1]["cause"], "handler-error")
 
     def test_a_gpu_error_is_not_searched_for(self):
         calls = []

@@ -526,6 +526,7 @@ START_TEST(t_causes_are_those_of_the_contract)
 		    false },
 		{ "expired", NULL, RETRY_NEVER, WHEN_NONE, CSTATE_EXPIRED,
 		    false },
+		{ "batch-failed", NULL, RETRY_ALWAYS, WHEN_BACKOFF, 0, true },
 	};
 	const struct cause_row *row;
 	size_t i;

@@ -18,6 +18,7 @@ rig_ldadd = tests/rig/librig.a $(HIREDIS_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
 tests_rig_librig_a_CPPFLAGS = $(rig_cppflags)
 EXTRA_DIST += tests/children/alone.sh tests/children/dump.sh \
 	tests/children/end.sh tests/children/once.sh tests/children/sdk.py \
+	tests/children/sdk_batch.py \
 	tests/children/steps.sh tests/children/stubborn.sh \
 	tests/children/wait.sh
 
@@ -110,6 +111,14 @@ tests_system_s_j_stop_LDADD = $(rig_ldadd)
 check_PROGRAMS += tests/system/s_m_preempt
 tests_system_s_m_preempt_CPPFLAGS = $(rig_cppflags)
 tests_system_s_m_preempt_LDADD = $(rig_ldadd)
+check_LTLIBRARIES += tests/children/batch.la
+tests_children_batch_la_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+tests_children_batch_la_LDFLAGS = $(PLUGIN_LDFLAGS) -rpath $(pluginsdir)
+tests_children_batch_la_LIBADD =
+tests_children_batch_la_SOURCES = tests/children/batch.c
+check_PROGRAMS += tests/system/s_n_batch
+tests_system_s_n_batch_CPPFLAGS = $(rig_cppflags)
+tests_system_s_n_batch_LDADD = $(rig_ldadd)
 check_PROGRAMS += tests/system/s_l_schedule
 tests_system_s_l_schedule_CPPFLAGS = $(rig_cppflags)
 tests_system_s_l_schedule_LDADD = $(rig_ldadd)
@@ -135,6 +144,7 @@ TESTS += tests/system/s_n_life tests/system/s_0_rig tests/system/s_a_start \
 	tests/system/s_e_timeout tests/system/s_f_reload \
 	tests/system/s_h_redis tests/system/s_i_control \
 	tests/system/s_l_schedule tests/system/s_m_preempt \
+	tests/system/s_n_batch \
 	tests/system/s_j_stop tests/system/s_k_fleet tests/system/s_k_http
 
 # The long way: 20,000 jobs where make check runs 2,000.

@@ -144,6 +144,50 @@ START_TEST(t_hung_runner_leaves_its_stacks)
 }
 END_TEST
 
+static void
+must_fail(struct rig *r, const char *id, const char *cause, const char *text)
+{
+	json_t *rec = rig_wait_record(r, Q_INF, id, "failed");
+
+	ck_assert_str_eq(js_str(rec, "error.cause"), cause);
+	ck_assert_ptr_nonnull(strstr(js_str(rec, "error.message"), text));
+	ck_assert_int_eq(js_int(rec, "attempt"), 1);
+}
+
+/* An exception, a death and an exit in one batch of 16: each of the three has
+ * its own error, the others their results. */
+START_TEST(t_sdk_batch_is_divided)
+{
+	struct rig *r = rig_new(RIG_CORES);
+	json_t *rec;
+	int i;
+
+	rig_daemon_start(r, rig_daemon(r, "w1", rig_fmt(r,
+	    "max_attempts = 1\n[pool p]\nslots = 1\n[handler py]\n"
+	    "kind = runner\ncommand = %s @SRC@/sdk_batch.py\n"
+	    "types = inference\nbatch_size = 16\nenv.GO = @DIR@/go\n"
+	    "env.PYTHONPATH = @SRC@/../../python\n", python())));
+	rig_push(r, Q_INF, "{\"id\":\"first\",\"input\":\"wait\"}");
+	rig_wait_record(r, Q_INF, "first", "running");
+	for (i = 0; i < 16; i++)
+		rig_pushf(r, Q_INF, "{\"id\":\"b%d\",\"input\":\"%s\"}", i,
+		    i == 2 ? "raise" : i == 7 ? "die" : i == 13 ? "exit" :
+		    "good");
+	ck_assert_int_eq(system(rig_fmt(r, ": > %s/go", rig_dir(r))), 0);
+	must_fail(r, "b2", "handler-error", "ValueError: no luck in python");
+	must_fail(r, "b7", "crashed", "runner ended");
+	must_fail(r, "b13", "handler-error", "exit status 3");
+	for (i = 0; i < 16; i++) {
+		if (i == 2 || i == 7 || i == 13)
+			continue;
+		rec = rig_wait_record(r, Q_INF, rig_fmt(r, "b%d", i), "done");
+		ck_assert_int_eq(js_int(rec, "attempt"), 1);
+		ck_assert_int_lt(js_int(rec, "result"), 16);
+	}
+	rig_stop(&r);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
@@ -151,7 +195,8 @@ main(int argc, char **argv)
 	    t_sdk_makes_the_folders,
 	    t_sdk_exception_is_the_jobs_error,
 	    t_load_has_a_clock_of_its_own,
-	    t_hung_runner_leaves_its_stacks };
+	    t_hung_runner_leaves_its_stacks,
+	    t_sdk_batch_is_divided };
 	char cmd[512];
 
 	snprintf(cmd, sizeof(cmd), "%s -c 'import msgpack' 2>/dev/null",
