@@ -1,6 +1,6 @@
 /*
  * ganger doctor: a table of checks of Redis, the fleet and this host; each
- * says ok, warn or fail, and what helps. Changes nothing, but for one cgroup
+ * says ok, warn or fail, and what helps. Changes nothing, but for a cgroup
  * that is made and removed again to see whether that is allowed.
  */
 #include "config.h"
@@ -319,26 +319,42 @@ check_procs(struct doctor *d)
 	    "ulimit -u 65536, or LimitNPROC= and TasksMax= of the unit");
 }
 
-/* Folder of our own cgroup in a v2 tree; NULL if there is none. Gives it. */
-static char *
-own_cgroup(void)
+/* How many workers hold their jobs' processes which way. */
+static void
+check_containment(struct doctor *d)
 {
-	static const char *const roots[] = { "/sys/fs/cgroup",
-	    "/sys/fs/cgroup/unified" };
-	char *text = NULL, *line, *path = NULL, *probe;
-	size_t n, i;
+	static const char *const ways[] = { "cgroup2", "freezer", "sweep" };
+	size_t i, k, n[NELEM(ways)] = { 0 };
+	const char *way;
+
+	for (i = 0; i < json_array_size(d->fleet->workers); i++) {
+		way = js_str(json_array_get(d->fleet->workers, i),
+		    "containment");
+		for (k = 0; k < NELEM(ways); k++)
+			n[k] += strcmp(way, ways[k]) == 0;
+	}
+	say(d, n[2] > 0 ? DOC_WARN : DOC_OK, n[2] > 0 ? "ganger workers says "
+	    "which sweep /proc instead of using cgroups; run them under "
+	    "systemd with Delegate=yes" : "", "%zu by cgroup2, %zu by the v1 "
+	    "freezer, %zu by sweep", n[0], n[1], n[2]);
+}
+
+/* Our own cgroup: the v2 tree's line of /proc/self/cgroup has no controller.
+ * Whether its folder is mounted is seen when it is used. Gives it. */
+static char *
+own_cgroup(const char *line_start, const char *mount)
+{
+	char *text = NULL, *line, *save = NULL, *path = NULL;
+	size_t n;
 
 	if (fd_slurp("/proc/self/cgroup", 65536, &text, &n) != 0)
 		return (NULL);
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	for (i = 0; i < NELEM(roots) && line != NULL && path == NULL; i++) {
-		probe = str_fmt("%s/cgroup.procs", roots[i]);
-		if (access(probe, F_OK) == 0) {
-			line = strstr(line, "0::") + 3;
-			line[strcspn(line, "\n")] = '\0';
-			path = str_fmt("%s%s", roots[i], line);
-		}
-		free(probe);
+	for (line = strtok_r(text, "\n", &save); line != NULL && path == NULL;
+	    line = strtok_r(NULL, "\n", &save)) {
+		line += strspn(line, "0123456789");
+		n = strlen(line_start);
+		if (strncmp(line, line_start, n) == 0)
+			path = str_fmt("%s%s", mount, line + n);
 	}
 	free(text);
 	return (path);
@@ -347,25 +363,38 @@ own_cgroup(void)
 static void
 check_cgroup(struct doctor *d)
 {
-	static const char remedy[] = "run under systemd with Delegate=yes, or "
-	    "give this user its cgroup; without it /proc is swept instead";
-	char *path = own_cgroup(), *leaf;
+	static const struct {
+		const char *name, *line, *mount, *file;
+	} trees[] = {
+		{ "v2", "::", "/sys/fs/cgroup", "cgroup.kill" },
+		{ "v2", "::", "/sys/fs/cgroup/unified", "cgroup.kill" },
+		{ "the v1 freezer", ":freezer:", "/sys/fs/cgroup/freezer",
+		    "freezer.state" },
+	};
+	char *path, *leaf, *file;
+	bool good = false;
+	size_t i;
 
-	if (path == NULL) {
-		say(d, DOC_WARN, "mount cgroup2 at /sys/fs/cgroup",
-		    "no cgroup v2 here");
-		return;
+	for (i = 0; i < NELEM(trees) && !good; i++) {
+		if ((path = own_cgroup(trees[i].line, trees[i].mount)) == NULL)
+			continue;
+		leaf = str_fmt("%s/ganger-doctor-%d", path, (int)getpid());
+		file = str_fmt("%s/%s", leaf, trees[i].file);
+		if (mkdir(leaf, 0755) == 0) {
+			good = access(file, W_OK) == 0;
+			(void)rmdir(leaf);
+		}
+		if (good)
+			say(d, DOC_OK, "", "%s, groups can be made in %s",
+			    trees[i].name, path);
+		free(file);
+		free(leaf);
+		free(path);
 	}
-	leaf = str_fmt("%s/ganger-doctor-%d", path, (int)getpid());
-	if (mkdir(leaf, 0755) != 0) {
-		say(d, DOC_WARN, remedy, "v2, but no group can be made "
-		    "below ours: %s", strerror(errno));
-	} else {
-		rmdir(leaf);
-		say(d, DOC_OK, "", "v2, groups can be made in %s", path);
-	}
-	free(leaf);
-	free(path);
+	if (!good)
+		say(d, DOC_WARN, "run under systemd with Delegate=yes, or give "
+		    "this user its cgroup; without it /proc is swept instead",
+		    "no cgroup, v2 or v1 freezer, can be made below ours");
 }
 
 static const struct {
@@ -381,6 +410,7 @@ static const struct {
 	{ "clock", true, check_skew },
 	{ "workers", true, check_workers },
 	{ "slots", true, check_slots },
+	{ "containment", true, check_containment },
 	{ "leases", true, check_leases },
 	{ "open files", false, check_files },
 	{ "processes", false, check_procs },

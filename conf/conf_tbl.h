@@ -82,6 +82,13 @@
 	    "How long a claimed job belongs to this worker without a renewal. A " \
 	    "worker that can't renew ends its own jobs a third of it before the " \
 	    "end. Others take over the jobs of a dead worker after it.") \
+	X(supervisor, containment, enum, "auto", "auto cgroup2 freezer sweep", \
+	    "", RESTART, \
+	    "What holds a job's processes together: cgroup2, a group of the v2 " \
+	    "tree; freezer, one of the v1 freezer; sweep, no group at all but a " \
+	    "search through /proc, memory_limit kept by sampling. auto: the " \
+	    "first of these that this host allows. One that is named and can't " \
+	    "be had is an error.") \
 	X(supervisor, max_attempts, int, "3", "1", "1000", LIVE, \
 	    "Charged attempts of a job that names none itself.") \
 	X(supervisor, retry_backoff, dur, "1s", "1ms", "24h", LIVE, \

@@ -10,18 +10,17 @@
 #include <sys/xattr.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 
+#include "supervisor/cgroup.h"
 #include "supervisor/contain.h"
 
 #define PIDS_SEEN 4096
@@ -35,53 +34,6 @@ static const struct {
 	[CAGE_CPU] = { "cpu", "cpu.weight", "cpu.shares" },
 };
 
-static char *
-slurp(const char *dir, const char *file)
-{
-	char *path = str_fmt("%s/%s", dir, file), *text = NULL;
-	size_t n;
-
-	if (fd_slurp(path, 1u << 20, &text, &n) != 0)
-		text = xstrdup("");
-	free(path);
-	return (text);
-}
-
-static int
-put(const char *dir, const char *file, const char *text)
-{
-	char *path = str_fmt("%s/%s", dir, file);
-	int fd = open(path, O_WRONLY | O_CLOEXEC), r = -1, saved;
-
-	saved = errno;
-	free(path);
-	errno = saved;
-	if (fd < 0)
-		return (-1);
-	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text))
-		r = 0;
-	saved = errno;
-	(void)close(fd);
-	errno = saved;
-	return (r);
-}
-
-/* A word of a list whose members are parted by one of seps. */
-static bool
-has_word(const char *list, const char *word, const char *seps)
-{
-	size_t n = strlen(word), len;
-
-	while (*list != '\0') {
-		len = strcspn(list, seps);
-		if (len == n && memcmp(list, word, n) == 0)
-			return (true);
-		list += len;
-		list += strspn(list, seps);
-	}
-	return (false);
-}
-
 /* The controllers of ours that dir has, as "+memory +pids"; "" for none. */
 static void
 wanted(const char *controllers, char *out, size_t size)
@@ -90,7 +42,7 @@ wanted(const char *controllers, char *out, size_t size)
 
 	out[0] = '\0';
 	for (k = 0; k < CAGE_N; k++)
-		if (has_word(controllers, kinds[k].name, " \n"))
+		if (cgroup_has_word(controllers, kinds[k].name, " \n"))
 			(void)snprintf(out + strlen(out), size - strlen(out),
 			    "%s+%s", out[0] != '\0' ? " " : "",
 			    kinds[k].name);
@@ -99,12 +51,12 @@ wanted(const char *controllers, char *out, size_t size)
 static bool
 hand_down(const char *dir)
 {
-	char *have = slurp(dir, "cgroup.controllers"), words[64];
+	char *have = cgroup_read(dir, "cgroup.controllers"), words[64];
 
 	wanted(have, words, sizeof(words));
 	free(have);
 	return (words[0] != '\0' &&
-	    put(dir, "cgroup.subtree_control", words) == 0);
+	    cgroup_write(dir, "cgroup.subtree_control", words) == 0);
 }
 
 /* systemd says so by an attribute; elsewhere whoever may write may. */
@@ -121,7 +73,7 @@ is_delegated(const char *own)
 static bool
 is_alone(const char *own)
 {
-	char *all = slurp(own, "cgroup.procs"), self[24];
+	char *all = cgroup_read(own, "cgroup.procs"), self[24];
 	bool alone;
 
 	(void)snprintf(self, sizeof(self), "%d\n", (int)getpid());
@@ -130,56 +82,14 @@ is_alone(const char *own)
 	return (alone);
 }
 
-/* Where the v1 hierarchy of a controller is mounted; NULL: nowhere. */
-static char *
-mount_point(const char *name)
-{
-	char *all = slurp("/proc/self", "mountinfo"), *line, *save = NULL;
-	char point[1024], *opts, *found = NULL;
-
-	for (line = strtok_r(all, "\n", &save); line != NULL && found == NULL;
-	    line = strtok_r(NULL, "\n", &save)) {
-		if (strstr(line, " - cgroup ") == NULL ||
-		    (opts = strrchr(line, ' ')) == NULL ||
-		    !has_word(opts + 1, name, ","))
-			continue;
-		if (sscanf(line, "%*s %*s %*s %*s %1023s", point) == 1)
-			found = xstrdup(point);
-	}
-	free(all);
-	return (found);
-}
-
-/* Our own place in it: "" for its root. */
-static char *
-own_place(const char *name)
-{
-	char *all = slurp("/proc/self", "cgroup"), *line, *save = NULL;
-	char *list, *path, *found = NULL;
-
-	for (line = strtok_r(all, "\n", &save); line != NULL && found == NULL;
-	    line = strtok_r(NULL, "\n", &save)) {
-		if ((list = strchr(line, ':')) == NULL ||
-		    (path = strchr(list + 1, ':')) == NULL)
-			continue;
-		*path++ = '\0';
-		if (has_word(list + 1, name, ","))
-			found = xstrdup(strcmp(path, "/") == 0 ? "" : path);
-	}
-	free(all);
-	return (found);
-}
-
 /* Our branch in the controller's v1 hierarchy; NULL: it has none. */
 static char *
 branch_of(enum cage_kind k)
 {
-	char *point = mount_point(kinds[k].name);
-	char *own = point != NULL ? own_place(kinds[k].name) : NULL;
+	char *own = cgroup_own(kinds[k].name);
 	char *branch = own != NULL && contain_branch_name() != NULL ?
-	    str_fmt("%s%s/%s", point, own, contain_branch_name()) : NULL;
+	    str_fmt("%s/%s", own, contain_branch_name()) : NULL;
 
-	free(point);
 	free(own);
 	return (branch);
 }
@@ -199,11 +109,11 @@ write_v2(const struct cage *g, const char *dir, enum cage_kind k)
 	char text[24];
 
 	limit_text(k, true, g->limit[k], text);
-	if (put(dir, kinds[k].file2, text) != 0)
+	if (cgroup_write(dir, kinds[k].file2, text) != 0)
 		return (-1);
 	if (k == CAGE_MEMORY) {
-		(void)put(dir, "memory.swap.max", "0");
-		(void)put(dir, "memory.oom.group", "1");
+		(void)cgroup_write(dir, "memory.swap.max", "0");
+		(void)cgroup_write(dir, "memory.oom.group", "1");
 	}
 	return (0);
 }
@@ -221,7 +131,7 @@ cage_renew(const struct cage *g)
 static bool
 cage_v2(struct cage *g, const struct contain *c, enum cage_kind k)
 {
-	if (c->dir == NULL || write_v2(g, c->dir, k) != 0)
+	if (c->way != CONTAIN_CGROUP2 || write_v2(g, c->dir, k) != 0)
 		return (false);
 	g->v2[k] = true;
 	g->dir[k] = xstrdup(c->dir);
@@ -231,7 +141,8 @@ cage_v2(struct cage *g, const struct contain *c, enum cage_kind k)
 static bool
 cage_v1(struct cage *g, unsigned slot, enum cage_kind k)
 {
-	char *branch = branch_of(k), *leaf, text[24];
+	char *branch = contain_may_cgroups() ? branch_of(k) : NULL;
+	char *leaf, text[24];
 
 	if (branch == NULL)
 		return (false);
@@ -240,13 +151,13 @@ cage_v1(struct cage *g, unsigned slot, enum cage_kind k)
 	free(branch);
 	limit_text(k, false, g->limit[k], text);
 	if ((mkdir(leaf, 0755) != 0 && errno != EEXIST) ||
-	    put(leaf, kinds[k].file1, text) != 0) {
+	    cgroup_write(leaf, kinds[k].file1, text) != 0) {
 		(void)rmdir(leaf);
 		free(leaf);
 		return (false);
 	}
 	if (k == CAGE_MEMORY)
-		(void)put(leaf, "memory.memsw.limit_in_bytes", text);
+		(void)cgroup_write(leaf, "memory.memsw.limit_in_bytes", text);
 	g->dir[k] = leaf;
 	return (true);
 }
@@ -254,7 +165,7 @@ cage_v1(struct cage *g, unsigned slot, enum cage_kind k)
 bool
 cage_delegate(const char *own, const char *branch)
 {
-	char *have = slurp(own, "cgroup.controllers"), *leaf, words[64];
+	char *have = cgroup_read(own, "cgroup.controllers"), *leaf, words[64];
 	bool done = false;
 
 	wanted(have, words, sizeof(words));
@@ -267,10 +178,10 @@ cage_delegate(const char *own, const char *branch)
 		return (false);
 	leaf = str_fmt("%s.main", branch);
 	if ((mkdir(leaf, 0755) == 0 || errno == EEXIST) &&
-	    put(leaf, "cgroup.procs", "0") == 0) {
+	    cgroup_write(leaf, "cgroup.procs", "0") == 0) {
 		done = hand_down(own) && hand_down(branch);
 		if (!done) {
-			(void)put(own, "cgroup.procs", "0");
+			(void)cgroup_write(own, "cgroup.procs", "0");
 			(void)rmdir(leaf);
 		}
 	}
@@ -326,7 +237,7 @@ cage_clean(void)
 				if (strncmp(e->d_name, "slot", 4) != 0)
 					continue;
 				leaf = str_fmt("%s/%s", branch, e->d_name);
-				(void)rmdir(leaf);
+				(void)cgroup_remove(leaf);
 				free(leaf);
 			}
 			(void)closedir(d);
@@ -339,26 +250,13 @@ cage_clean(void)
 int
 cage_join(const struct cage *g)
 {
-	char path[4352];
 	unsigned k;
-	size_t n;
-	int fd, r = 0;
+	int r = 0;
 
-	for (k = 0; k < CAGE_N; k++) {
-		if (g->dir[k] == NULL || g->v2[k])
-			continue;
-		/* no stdio between fork and exec */
-		n = strlen(g->dir[k]);
-		if (n > sizeof(path) - 16)
-			return (-1);
-		memcpy(path, g->dir[k], n);
-		memcpy(path + n, "/cgroup.procs", 14);
-		if ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
-			return (-1);
-		if (write(fd, "0", 1) != 1)
+	for (k = 0; k < CAGE_N; k++)
+		if (g->dir[k] != NULL && !g->v2[k] &&
+		    cgroup_join(g->dir[k]) != 0)
 			r = -1;
-		(void)close(fd);
-	}
 	return (r);
 }
 
@@ -377,7 +275,7 @@ count_kills(const struct cage *g)
 
 	if (dir == NULL)
 		return (0);
-	text = slurp(dir, g->v2[CAGE_MEMORY] ? "memory.events" :
+	text = cgroup_read(dir, g->v2[CAGE_MEMORY] ? "memory.events" :
 	    "memory.oom_control");
 	/* "oom_kill_disable" comes first in v1: the blank tells them apart */
 	if ((at = strstr(text, "oom_kill ")) != NULL)
@@ -417,7 +315,7 @@ cage_resident(struct contain *c, int child)
 	n = contain_list(c, child, pids, PIDS_SEEN);
 	for (i = 0; i < n; i++) {
 		(void)snprintf(dir, sizeof(dir), "/proc/%d", (int)pids[i]);
-		status = slurp(dir, "status");
+		status = cgroup_read(dir, "status");
 		own += field_kb(status, "RssAnon:");
 		kb = field_kb(status, "RssShmem:");
 		shared = kb > shared ? kb : shared;

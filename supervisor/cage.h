@@ -45,7 +45,8 @@ void cage_renew(const struct cage *g);
  * we go into a leaf of our own first. True: they are handed down.
  */
 bool cage_delegate(const char *own, const char *branch);
-/* Removes what this or a former run left in the v1 hierarchies. */
+/* Removes what this or a former run left in the v1 hierarchies. Called by
+ * contain_open and at the end. */
 void cage_clean(void);
 /* In the new child before exec. Async-signal-safe. 0 or -1. */
 int cage_join(const struct cage *g);

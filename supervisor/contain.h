@@ -1,6 +1,7 @@
 /*
- * Everything that a slot's child starts, wherever it hides. Two ways, best
- * first: a cgroup v2 leaf per slot (cgroup.kill, cgroup.events), else a sweep
+ * Everything that a slot's child starts, wherever it hides. Three ways, best
+ * first: a cgroup v2 leaf per slot (cgroup.kill, cgroup.events); a leaf in the
+ * v1 freezer (all stopped, killed, thawed, until none is left); else a sweep
  * of /proc over the child's descendants, the orphans that came to us as
  * subreaper, and whatever still carries the slot's mark in its environment.
  */
@@ -13,7 +14,9 @@
 
 #include "base/buf.h"
 
-#define CONTAIN_WAYS(X) X(SWEEP, "sweep") X(CGROUP2, "cgroup2")
+/* In the order of the values of [supervisor] containment. */
+#define CONTAIN_WAYS(X) X(AUTO, "auto") X(CGROUP2, "cgroup2") \
+	X(FREEZER, "freezer") X(SWEEP, "sweep")
 enum contain_way {
 #define X(id, name) CONTAIN_##id,
 	CONTAIN_WAYS(X)
@@ -21,22 +24,26 @@ enum contain_way {
 };
 
 struct contain {
-	enum contain_way way;
+	enum contain_way way;   /* never AUTO */
 	char *dir;          /* the leaf; NULL when swept */
 	bool killed;        /* cgroup.kill was written into it */
 	char mark[64];      /* value of GANGER_MARK of this slot's processes */
 };
 
-/* Which way this host allows, and the folder under which leaves are made
- * (owned by contain.c). Called once, before the first child. worker_id and
- * run_dir name our own branch. Kills what a former run of this worker left there. */
-enum contain_way contain_open(const char *worker_id, const char *run_dir);
-/* Ends what a former run of this id and folder has left outside that branch:
- * without cgroups, or begun from another one. Waits two seconds at most; how
- * many were still there. */
-unsigned contain_end_former(void);
+/*
+ * Finds the way: the wanted one, or the best that this host allows (AUTO).
+ * Makes the folder under which leaves are (owned by contain.c). Called once,
+ * before the first child. worker_id and run_dir name our own branch. Ends what
+ * a former run of this worker left, in any tree or in none; takes two seconds
+ * for it at most. AUTO: the wanted one can't be had, and the log says so;
+ * nothing is open then.
+ */
+enum contain_way contain_open(const char *worker_id, const char *run_dir,
+    enum contain_way wanted);
 void contain_close(void);
 const char *contain_way_name(enum contain_way way);
+/* Cgroups may be made: not where the configuration wants a sweep. */
+bool contain_may_cgroups(void);
 
 void contain_init(struct contain *c, const char *worker_id, unsigned slot);
 void contain_fini(struct contain *c);

@@ -10,6 +10,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/beat.c supervisor/beat.h \
 	supervisor/cage.c supervisor/cage.h \
 	supervisor/cancel.c supervisor/cancel.h \
+	supervisor/cgroup.c supervisor/cgroup.h \
 	supervisor/contain.c supervisor/contain.h \
 	supervisor/control.c supervisor/control.h \
 	supervisor/credit.c supervisor/credit.h \
@@ -26,6 +27,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/notify.c supervisor/notify.h \
 	supervisor/output.c \
 	supervisor/pace.c supervisor/pace.h \
+	supervisor/pids.h \
 	supervisor/place.c supervisor/place.h \
 	supervisor/pool.c supervisor/pool.h \
 	supervisor/preempt.c supervisor/preempt.h \
@@ -45,6 +47,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/status.c supervisor/status.h \
 	supervisor/stop.c supervisor/stop.h \
 	supervisor/sup.h \
+	supervisor/sweep.c supervisor/sweep.h \
 	supervisor/watch.c supervisor/watch.h
 nodist_libsup_a_SOURCES = $(SUP_BROKER_BUILT) $(SUP_HTTP_BUILT)
 

@@ -360,7 +360,6 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 {
 	const struct conf *c = sup->conf;
 	char *work = str_fmt("%s/work", c->supervisor.run_dir);
-	unsigned left;
 	int code;
 
 	open_base(sup);
@@ -373,11 +372,13 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	sup->events = str_fmt("%s:events", c->redis.prefix);
 	sup->child_path = find_child();
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
-	sup->way = contain_open(sup->id, c->supervisor.run_dir);
-	if ((left = contain_end_former()) > 0)
-		log_err("contain", "%u process(es) of a former run of worker "
-		    "%s can't be ended", left, sup->id);
-	cage_clean();
+	sup->way = contain_open(sup->id, c->supervisor.run_dir,
+	    (enum contain_way)c->supervisor.containment);
+	if (sup->way == CONTAIN_AUTO) {
+		(void)unlink(pidfile);
+		sup_announce(sup, EX_CONFIG);
+		exit(EX_CONFIG);
+	}
 	reload_limits(sup);
 	life_write_pid(pid_fd);
 	sup_connect(sup);

@@ -219,7 +219,7 @@ fork_into(struct launch *l)
 	pid_t pid;
 	int dir;
 
-	if (l->p->contain.dir == NULL || l->p->contain.killed ||
+	if (l->p->contain.way != CONTAIN_CGROUP2 || l->p->contain.killed ||
 	    l->p->sup->no_clone_into ||
 	    (dir = open(l->p->contain.dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) <
 	    0)

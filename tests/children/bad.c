@@ -4,11 +4,12 @@
  */
 #include "config.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static void
@@ -91,6 +92,40 @@ stop_itself(void)
 	wait_for_ever();
 }
 
+/* Into groups of its own below those that hold it, where it may. */
+static void
+nest(void)
+{
+	static const char *const trees[][2] = {
+		{ "0::", "/sys/fs/cgroup/unified" }, { "0::", "/sys/fs/cgroup" },
+		{ ":freezer:", "/sys/fs/cgroup/freezer" } };
+	char line[1024], dir[2048], path[2100];
+	const char *at;
+	FILE *f, *g;
+	size_t i;
+
+	for (i = 0; (f = fopen("/proc/self/cgroup", "re")) != NULL &&
+	    i < sizeof(trees) / sizeof(trees[0]); i++) {
+		while (fgets(line, sizeof(line), f) != NULL) {
+			line[strcspn(line, "\n")] = '\0';
+			if ((at = strstr(line, trees[i][0])) == NULL ||
+			    strstr(at, "/ganger-") == NULL)
+				continue;
+			(void)snprintf(dir, sizeof(dir), "%s%s/own",
+			    trees[i][1], at + strlen(trees[i][0]));
+			(void)snprintf(path, sizeof(path), "%s/cgroup.procs",
+			    dir);
+			if (mkdir(dir, 0700) == 0 &&
+			    (g = fopen(path, "we")) != NULL) {
+				(void)fputs("0", g);
+				(void)fclose(g);
+			}
+		}
+		(void)fclose(f);
+	}
+	ignore_term();
+}
+
 static void
 flood(void)
 {
@@ -119,6 +154,7 @@ static const struct {
 	{ "runaway", run_away },
 	{ "breed", breed },
 	{ "stop", stop_itself },
+	{ "nest", nest },
 	{ "flood", flood },
 	{ "nothing", say_nothing },
 };

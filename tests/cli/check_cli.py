@@ -356,8 +356,15 @@ def t_doctor_finds_what_is_wrong(rig):
     got = {c["check"]: c for c in rig.lines("doctor")}
     assert got["workers"]["verdict"] == got["leases"]["verdict"] == "ok"
     rig.redis("ZADD", "{%s}:leases" % CPU, 1000, "w0")
+    worker(rig, "w2", containment="freezer")
+    got = {c["check"]: c for c in rig.lines("doctor", rc=1)}
+    assert got["containment"]["verdict"] == "ok"
+    assert "1 by the v1 freezer, 0 by sweep" in got["containment"]["found"]
+    assert "freezer" in rig.run("status")
+    worker(rig, "w2", containment="sweep")
     worker(rig, "w1", slots=[{"slot": 0, "state": "QUARANTINED"}])
     got = {c["check"]: c for c in rig.lines("doctor", rc=1)}
+    assert got["containment"]["verdict"] == "warn"
     assert got["leases"]["verdict"] == "fail"
     assert got["slots"]["verdict"] == "warn"
     rig.run("--redis", "unix:/nonexistent", "doctor", rc=3)

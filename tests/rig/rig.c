@@ -147,6 +147,7 @@ rig_daemon(struct rig *r, const char *id, const char *ini)
 	ck_assert_int_gt(asprintf(&d->file, "%s/ganger.ini", d->dir), 0);
 	ck_assert_int_eq(mkdir(d->dir, 0700), 0);
 	d->ini = expand(r, ini);
+	rig_note_daemon(id, rig_fmt(r, "%s/run", d->dir));
 	d->port = free_port();
 	write_config(r, d);
 	return (r->ndaemons++);
@@ -266,6 +267,38 @@ rig_daemon_start(struct rig *r, int i)
 {
 	rig_daemon_spawn(r, i);
 	rig_until(r, came_up(r, i));
+}
+
+/* Ready (true), or ended because there is no such containment here. */
+static bool
+is_held(struct rig *r)
+{
+	rig_daemon_spawn(r, 0);
+	rig_until(r, rig_daemon_gone(r, 0) ||
+	    rig_http(r, 0, "/readyz", NULL) == 200);
+	if (!rig_daemon_gone(r, 0))
+		return (true);
+	if (r->d[0].status == 78)
+		return (false);
+	rig_until(r, came_up(r, 0));    /* the port was taken */
+	return (true);
+}
+
+struct rig *
+rig_start_held(const char *way, const char *ini)
+{
+	struct rig *r = rig_new(0);
+
+	rig_daemon(r, "w1", rig_fmt(r, "containment = %s\n%s", way, ini));
+	if (is_held(r)) {
+		ck_assert_str_eq(js_str(rig_status(r, 0), "containment"), way);
+		return (r);
+	}
+	ck_assert_ptr_nonnull(strstr(rig_slurp(r, rig_fmt(r, "%s/d0/log",
+	    r->dir)), "can't be had"));
+	rig_skip(rig_fmt(r, "this host has no %s for us", way));
+	rig_stop(&r);
+	return (NULL);
 }
 
 pid_t

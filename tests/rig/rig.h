@@ -51,6 +51,14 @@ struct rig;
 struct rig *rig_new(unsigned flags);
 /* rig_new(0), one daemon with id "w1" and this configuration, ready. */
 struct rig *rig_start(const char *ini);
+/* The same with this [supervisor] containment; NULL (and said so) where the
+ * host does not have it. */
+struct rig *rig_start_held(const char *way, const char *ini);
+/* Says in the test's output that it can't be made here, and why. */
+void rig_skip(const char *why);
+/* A cgroup of the v1 freezer that the test made; thawed, emptied and removed
+ * at the end of the program, if the test does not live to do it. */
+void rig_note_freezer(const char *dir);
 /*
  * Ends all daemons with TERM, each with exit status 0, then looks for
  * processes, leases, files, cores and sanitizer output that they left.

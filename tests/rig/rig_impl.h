@@ -61,5 +61,10 @@ int rig_status_of(int wstatus);
 /* Live processes that belong to this folder (a rig's or the program's). */
 int rig_belonging(const char *dir, pid_t *pids, int max);
 void rig_redis_connect(struct rig *r);
+/* A daemon that is killed leaves its cgroups to its next start. */
+void rig_note_daemon(const char *id, const char *run_dir);
+/* For rig_main: before, and after, what is left of processes is killed. */
+void rig_cgroups_thaw(void);
+void rig_cgroups_remove(void);
 
 #endif

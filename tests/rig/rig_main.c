@@ -84,6 +84,13 @@ show_failed(void)
 	closedir(d);
 }
 
+void
+rig_skip(const char *why)
+{
+	printf("# skipped: %s\n", why);
+	fflush(stdout);
+}
+
 /* Only processes that this program's daemons started are in its folder. */
 static void
 kill_left_over(void)
@@ -155,7 +162,9 @@ rig_main(int argc, char **argv, const char *name, const TTest *const *tests,
 	fflush(stdout);
 	if (failed > 0)
 		show_failed();
+	rig_cgroups_thaw();
 	kill_left_over();
+	rig_cgroups_remove();
 	rig_remove_tree(rig_program_dir);
 	return (failed == 0 && ran > 0 ? 0 : 1);
 }

@@ -4,7 +4,8 @@
 # it under; RIG_LIMIT the seconds that one wait may take.
 check_LIBRARIES = tests/rig/librig.a
 tests_rig_librig_a_SOURCES = \
-	tests/rig/rig.c tests/rig/rig.h tests/rig/rig_http.c \
+	tests/rig/rig.c tests/rig/rig.h tests/rig/rig_cgroup.c \
+	tests/rig/rig_http.c \
 	tests/rig/rig_impl.h tests/rig/rig_main.c tests/rig/rig_redis.c \
 	tests/rig/rig_util.c
 rig_cppflags = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(JANSSON_CFLAGS) \

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <sys/stat.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 #define INI "kill_grace = 200ms\nretry_backoff = 10ms\n" \
 	"release_timeout = 500ms\n[pool p]\nslots = 1\n[handler selftest]\n" \
 	BAD("block") BAD("ignore") BAD("daemon") BAD("leave") BAD("runaway") \
-	BAD("breed") BAD("stop") BAD("flood") BAD("nothing")
+	BAD("breed") BAD("stop") BAD("nest") BAD("flood") BAD("nothing")
 
 /* Only the daemon and its child are left. */
 static bool
@@ -95,18 +96,38 @@ next_runs(struct rig *r, int i)
 	rig_wait_record(r, Q_INF, rig_fmt(r, "next-%d", i), "done");
 }
 
-START_TEST(t_each_is_ended_and_the_next_job_runs)
+static void
+each_is_ended(const char *way)
 {
 	static const char *const hows[] = { "ignore", "block", "daemon",
-	    "runaway", "breed", "stop" };
-	struct rig *r = rig_start(INI);
+	    "runaway", "breed", "stop", "nest" };
+	struct rig *r = rig_start_held(way, INI);
 	int i;
 
+	if (r == NULL)
+		return;
 	for (i = 0; i < (int)(sizeof(hows) / sizeof(hows[0])); i++) {
 		is_ended(r, hows[i], i);
 		next_runs(r, i);
 	}
 	rig_stop(&r);
+}
+
+START_TEST(t_each_is_ended_in_cgroup2)
+{
+	each_is_ended("cgroup2");
+}
+END_TEST
+
+START_TEST(t_each_is_ended_in_the_freezer)
+{
+	each_is_ended("freezer");
+}
+END_TEST
+
+START_TEST(t_each_is_ended_by_the_sweep)
+{
+	each_is_ended("sweep");
 }
 END_TEST
 
@@ -187,17 +208,29 @@ put_text(const char *path, const char *text)
 	    "could not write %s", path);
 }
 
-/* Freezes a process as a device that does not answer does: no signal ends it,
- * KILL included. "" where this host has no v1 freezer. */
+/*
+ * Freezes a process as a device that does not answer does: no signal ends it,
+ * KILL included. Where the daemon holds it in a freezer of its own, in a group
+ * below that one. "" where this host has no v1 freezer.
+ */
 static const char *
-freeze(struct rig *r, pid_t pid)
+freeze(struct rig *r, pid_t pid, const char *way)
 {
-	static char dir[64];
+	const char *groups = rig_slurp(r, rig_fmt(r, "/proc/%d/cgroup",
+	    (int)pid)), *at, *root = "/sys/fs/cgroup/freezer";
+	static char dir[256];
 
-	(void)snprintf(dir, sizeof(dir), "/sys/fs/cgroup/freezer/ganger-test-%d",
+	if (access(rig_fmt(r, "%s/cgroup.procs", root), W_OK) != 0)
+		return ("");
+	if (strcmp(way, "freezer") == 0) {
+		ck_assert_ptr_nonnull(at = strstr(groups, ":freezer:"));
+		root = rig_fmt(r, "%s%.*s", root, (int)strcspn(at + 9, "\n"),
+		    at + 9);
+	}
+	(void)snprintf(dir, sizeof(dir), "%s/ganger-test-%d", root,
 	    (int)getpid());
-	if (access("/sys/fs/cgroup/freezer/cgroup.procs", W_OK) != 0 ||
-	    system(rig_fmt(r, "mkdir %s", dir)) != 0)
+	rig_note_freezer(dir);
+	if (mkdir(dir, 0700) != 0)
 		return ("");
 	put_text(rig_fmt(r, "%s/cgroup.procs", dir), rig_fmt(r, "%d",
 	    (int)pid));
@@ -209,31 +242,37 @@ static void
 thaw(struct rig *r, const char *dir)
 {
 	put_text(rig_fmt(r, "%s/freezer.state", dir), "THAWED");
-	rig_until(r, system(rig_fmt(r, "rmdir %s 2>/dev/null", dir)) == 0);
+	/* or the daemon has, with all that was in the slot */
+	rig_until(r, rmdir(dir) == 0 || access(dir, F_OK) != 0);
 }
 
 /*
  * What even KILL can't end: its slot is quarantined and says what holds it,
- * the job has its end, the other slot works, and the slot comes back by
- * itself when the hold ends.
+ * the job has its end, the other slot works, and the slot comes back when the
+ * hold ends: by itself, or at once by resume.
  */
-START_TEST(t_unkillable_process_quarantines_its_slot)
+static void
+is_quarantined(const char *way, bool resume)
 {
-	struct rig *r = rig_start("kill_grace = 100ms\nrelease_timeout = 300ms\n"
-	    "[pool p]\nslots = 2\n[handler selftest]\n"
+	struct rig *r = rig_start_held(way, "kill_grace = 100ms\n"
+	    "release_timeout = 300ms\n[pool p]\nslots = 2\n"
+	    "[handler selftest]\n"
 	    "[handler wait]\nkind = command\ncommand = @SRC@/wait.sh\n"
 	    "env.DUMP = @DIR@\n");
-	const char *dir, *why;
+	const char *dir, *why, *at;
 	json_t *rec;
 	pid_t pid;
 	int slot;
 
+	if (r == NULL)
+		return;
 	rig_push(r, Q_INF, "{\"id\":\"u1\",\"handler\":\"wait\","
 	    "\"timeout\":1}");
 	rig_until(r, rig_exists(r, "pid"));
 	pid = atoi(rig_slurp(r, rig_fmt(r, "%s/pid", rig_dir(r))));
-	dir = freeze(r, pid);
+	dir = freeze(r, pid, way);
 	if (*dir == '\0') {
+		rig_skip("this host has no v1 freezer for us");
 		rig_stop(&r);
 		return;
 	}
@@ -242,15 +281,36 @@ START_TEST(t_unkillable_process_quarantines_its_slot)
 	slot = (int)js_int(rec, "slot");
 	ck_assert_str_eq(rig_slot_str(r, 0, slot, "state"), "quarantined");
 	why = rig_slot_str(r, 0, slot, "why");
-	ck_assert_msg(strstr(why, rig_fmt(r, "pid %d (wait.sh)",
-	    (int)pid)) != NULL, "why: %s", why);
+	at = strstr(why, rig_fmt(r, "pid %d (wait.sh) state ", (int)pid));
+	ck_assert_msg(at != NULL && strstr(at, " wchan ") != NULL, "why: %s",
+	    why);
 	rig_push(r, Q_INF, ECHO("other"));
 	rec = rig_wait_record(r, Q_INF, "other", "done");
 	ck_assert_int_ne(js_int(rec, "slot"), slot);
 	ck_assert_int_eq(rig_http(r, 0, "/readyz", NULL), 200);
 	thaw(r, dir);
+	if (resume)
+		rig_int(r, "PUBLISH ai:control %s", "{\"op\":\"resume\"}");
 	rig_until(r, strcmp(rig_slot_str(r, 0, slot, "state"), "idle") == 0);
+	ck_assert(!rig_alive(pid));
 	rig_stop(&r);
+}
+
+START_TEST(t_unkillable_process_quarantines_its_slot)
+{
+	is_quarantined("cgroup2", false);
+}
+END_TEST
+
+START_TEST(t_unkillable_process_in_the_freezer)
+{
+	is_quarantined("freezer", true);
+}
+END_TEST
+
+START_TEST(t_unkillable_process_in_the_sweep)
+{
+	is_quarantined("sweep", true);
 }
 END_TEST
 
@@ -322,11 +382,15 @@ START_TEST(t_child_with_a_gpu_error_in_a_batch_is_replaced)
 END_TEST
 
 RIG_MAIN("s_e_children",
-    t_each_is_ended_and_the_next_job_runs,
+    t_each_is_ended_in_cgroup2,
+    t_each_is_ended_in_the_freezer,
+    t_each_is_ended_by_the_sweep,
     t_what_a_job_leaves_is_ended_with_it,
     t_flood_of_output_is_borne,
     t_supervisor_is_as_before,
     t_unkillable_process_quarantines_its_slot,
+    t_unkillable_process_in_the_freezer,
+    t_unkillable_process_in_the_sweep,
     t_sick_slot_is_quarantined_uncharged,
     t_child_with_a_gpu_error_is_replaced,
     t_child_with_a_gpu_error_in_a_batch_is_replaced)

@@ -12,6 +12,7 @@
 #include "conf/conf.h"
 #include "proto/job.h"
 #include "supervisor/cage.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/contain.h"
 #include "supervisor/job.h"
 #include "supervisor/place.h"
@@ -94,6 +95,52 @@ START_TEST(t_controllers_are_handed_down)
 	    "+memory +pids"));
 	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", own);
 	ck_assert_int_eq(system(cmd), 0);
+}
+END_TEST
+
+static void
+own_is(const char *controller, const char *mounts, const char *places,
+    const char *want)
+{
+	char *dir = cgroup_own_in(controller, mounts, places);
+
+	if (want == NULL)
+		ck_assert_ptr_null(dir);
+	else
+		ck_assert_pstr_eq(dir, want);
+	free(dir);
+}
+
+/* Pure v2, hybrid, v1 only; in a container with and without a namespace. */
+START_TEST(t_our_cgroup_is_found)
+{
+	static const char pure[] =
+	    "35 24 0:30 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n";
+	static const char hybrid[] =
+	    "30 24 0:25 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755\n"
+	    "31 30 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+	    "33 30 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup "
+	    "rw,cpu,cpuacct\n"
+	    "37 30 0:34 / /sys/fs/cgroup/freezer rw - cgroup c rw,freezer\n";
+	static const char v1[] = "8:freezer:/a/b\n7:cpu,cpuacct:/\n";
+	static const char part[] =
+	    "9 8 0:30 /docker/x /sys/fs/cgroup rw - cgroup2 cgroup rw\n";
+
+	own_is(NULL, pure, "0::/\n", "/sys/fs/cgroup");
+	own_is(NULL, pure, "0::/system.slice/g.service\n",
+	    "/sys/fs/cgroup/system.slice/g.service");
+	own_is("freezer", pure, "0::/\n", NULL);
+	own_is(NULL, hybrid, "8:freezer:/a/b\n0::/u\n",
+	    "/sys/fs/cgroup/unified/u");
+	own_is("freezer", hybrid, v1, "/sys/fs/cgroup/freezer/a/b");
+	own_is("cpu", hybrid, v1, "/sys/fs/cgroup/cpu,cpuacct");
+	own_is("cpuset", hybrid, v1, NULL);
+	own_is(NULL, hybrid, v1, NULL);
+	own_is(NULL, part, "0::/docker/x\n", "/sys/fs/cgroup");
+	own_is(NULL, part, "0::/docker/x/y\n", "/sys/fs/cgroup/y");
+	own_is(NULL, part, "0::/\n", "/sys/fs/cgroup");
+	own_is(NULL, part, "0::/../z\n", NULL);
+	own_is(NULL, "junk\n", "junk\n0::/", NULL);
 }
 END_TEST
 
@@ -200,6 +247,7 @@ main(void)
 	Suite *s = suite_create("supervisor");
 	TCase *tc = tcase_create("pure");
 
+	tcase_add_test(tc, t_our_cgroup_is_found);
 	tcase_add_test(tc, t_controllers_are_handed_down);
 	tcase_add_test(tc, t_memory_is_sampled_where_nothing_else_keeps_it);
 	tcase_add_test(tc, t_an_id_goes_in_and_nothing_else_changes);
