@@ -7,7 +7,6 @@
 
 #include "place/gpu.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>

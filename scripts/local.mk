@@ -39,7 +39,7 @@ memcheck:
 .PHONY: lint format format-check
 LINT_CPPFLAGS = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) \
 	$(ZMQ_CFLAGS) $(HIREDIS_CFLAGS) $(MSGPACK_CFLAGS) $(EVENT_CFLAGS) \
-	$(JANSSON_CFLAGS) $(CHECK_CFLAGS) $(CUDA_CFLAGS) $(ONNXRUNTIME_CFLAGS) \
+	$(JANSSON_CFLAGS) $(CHECK_CFLAGS) $(ONNXRUNTIME_CFLAGS) \
 	$(libconf_a_CPPFLAGS) $(libsup_a_CPPFLAGS) $(rig_cppflags) \
 	$(cli_cppflags) $(gangerd_CPPFLAGS) $(libchild_a_CPPFLAGS) \
 	$(PLUGIN_CPPFLAGS)

@@ -33,6 +33,7 @@ include tests/cli/local.mk
 include tests/lua/local.mk
 include tests/child/local.mk
 include tests/python/local.mk
+include tests/gpu/local.mk
 include tests/system/local.mk
 include tests/chaos/local.mk
 include tests/budget/local.mk
