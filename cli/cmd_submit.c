@@ -208,12 +208,7 @@ route(struct submission *s, const struct payload *p)
 		return (key_direct(cli, cli_text(cli, OPT_WORKER)));
 	if (cli_has(cli, OPT_SPREAD))
 		return (xstrdup(deal(s, p->requires_gpu)));
-	if (p->requires_gpu)
-		return (key_default(cli, "gpu"));
-	if (strcmp(p->type, "training") == 0 ||
-	    strcmp(p->type, "inference") == 0)
-		return (key_default(cli, p->type));
-	return (key_default(cli, "cpu"));
+	return (key_route(cli, p->type, p->requires_gpu));
 }
 
 static void

@@ -74,6 +74,15 @@
 	    "check this host and Redis", \
 	    "Checks Redis, its settings, the workers and this host, and says for " \
 	    "each what is wrong and what helps. Exits 1 if a check failed.") \
+	CMD(bench, "[FILE|JSON]", 0, 1, \
+	    O(JOBS) | O(QUEUE) | O(WORKER) | O(TIMEOUT), \
+	    "measure the fleet that is running", \
+	    "Sends copies of one job, the selftest echo unless another is given, " \
+	    "through a queue: first one at a time, then --jobs (10,000) of them " \
+	    "together, and shows jobs per second and how long they took. One at a " \
+	    "time that is from the push to the reply, together from queued_at to " \
+	    "finished_at. They are real jobs: they wait behind what is queued. " \
+	    "Exits 1 if the job fails, 4 if no reply comes for 30 s.") \
 	CMD(up, "", 0, 0, O(DIR) | O(LISTEN) | O(READY_FILE), \
 	    "start a private Redis and gangerd, to try it", \
 	    "Starts a redis-server of its own (append-only file, unix socket) and " \

@@ -5,7 +5,7 @@ cli_cppflags = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(JANSSON_CFLAGS) \
 	-DSYSCONFDIR=\"$(sysconfdir)\"
 libcli_a_CPPFLAGS = $(cli_cppflags)
 libcli_a_SOURCES = \
-	cli/cli.h cli/cmd_cancel.c cli/cmd_control.c cli/cmd_dead.c cli/cmd_doctor.c \
+	cli/cli.h cli/cmd_bench.c cli/cmd_cancel.c cli/cmd_control.c cli/cmd_dead.c cli/cmd_doctor.c \
 	cli/cmd_explain.c cli/cmd_job.c cli/cmd_models.c cli/cmd_status.c \
 	cli/cmd_submit.c cli/cmd_tbl.h cli/cmd_up.c cli/fleet.c cli/fleet.h cli/help.c \
 	cli/joblog.c cli/joblog.h cli/opt.c cli/opt.h cli/opt_tbl.h cli/out.c \

@@ -44,6 +44,8 @@
 	    "all of the queue's entries") \
 	OPT(LIMIT, "limit", 'n', "N", COUNT, \
 	    "show at most the newest N (100)") \
+	OPT(JOBS, "jobs", 0, "N", COUNT, \
+	    "how many jobs are sent together (10000)") \
 	OPT(DIR, "dir", 'd', "DIR", TEXT, \
 	    "the folder to work in") \
 	OPT(LISTEN, "listen", 'l', "ADDR", TEXT, \

@@ -295,6 +295,18 @@ key_default(struct cli *cli, const char *kind)
 }
 
 char *
+key_route(struct cli *cli, const char *type, bool requires_gpu)
+{
+	if (requires_gpu)
+		return (key_default(cli, "gpu"));
+	if (type == NULL || type[0] == '\0')
+		return (key_default(cli, "inference"));
+	if (strcmp(type, "training") == 0 || strcmp(type, "inference") == 0)
+		return (key_default(cli, type));
+	return (key_default(cli, "cpu"));
+}
+
+char *
 key_direct(struct cli *cli, const char *worker)
 {
 	return (str_fmt("%s:worker:%s:queue", cli_prefix(cli), worker));

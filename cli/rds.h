@@ -49,6 +49,8 @@ bool rds_alive(const char *socket_path);
 
 /* Keys; the caller frees. */
 char *key_default(struct cli *cli, const char *kind); /* "gpu" */
+/* The default queue of a job; type NULL or "": inference. */
+char *key_route(struct cli *cli, const char *type, bool requires_gpu);
 char *key_direct(struct cli *cli, const char *worker);
 char *key_worker(struct cli *cli, const char *worker);
 char *key_of(const char *queue, const char *part);     /* {Q}:part */

@@ -4,9 +4,10 @@ import base64
 import json
 import os
 import sys
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cli_rig import main, until  # noqa: E402
+from cli_rig import Redis, main, until  # noqa: E402
 
 CPU, GPU = "ai:cpu:queue", "ai:gpu:queue"
 INFERENCE, TRAINING = "ai:inference:queue", "ai:training:queue"
@@ -368,6 +369,86 @@ def t_doctor_finds_what_is_wrong(rig):
     assert got["leases"]["verdict"] == "fail"
     assert got["slots"]["verdict"] == "warn"
     rig.run("--redis", "unix:/nonexistent", "doctor", rc=3)
+
+
+class Echoes(threading.Thread):
+    """Answers the jobs of a queue as a worker's commit would."""
+
+    def __init__(self, rig, queue, state="done"):
+        super().__init__()
+        self.rig, self.queue, self.state = rig, queue, state
+        self.jobs, self.over = [], False
+        self.start()
+
+    def run(self):
+        redis = Redis(self.rig.path)
+        while not self.over:
+            got = redis("BRPOP", self.queue, 0.05)
+            if got:
+                self.answer(redis, json.loads(got[1]))
+        redis.close()
+
+    def answer(self, redis, job):
+        self.jobs.append(job)
+        redis("LPUSH", job["reply_to"], json.dumps(
+            {"id": job["id"], "state": self.state, "error": {
+                "cause": "handler-error", "message": "no luck"},
+             "queued_at": job["queued_at"],
+             "finished_at": job["queued_at"] + len(self.jobs)}))
+
+    def end(self):
+        self.over = True
+        self.join()
+
+
+def t_bench_counts_each_reply(rig):
+    worker(rig, "w1", slots=[{}, {}])
+    echoes = Echoes(rig, CPU)
+    try:
+        (said,) = rig.lines("bench", "--jobs", "700")
+    finally:
+        echoes.end()
+    assert (said["queue"], said["workers"], said["slots"]) == (CPU, 1, 2)
+    assert said["failed"] == 0 and len(echoes.jobs) == 900
+    assert said["one_at_a_time"]["jobs"] == 200
+    assert said["together"]["jobs"] == 700
+    # the times that the records tell are 201 to 900 ms
+    assert said["together"]["p50_ms"] == 551, said
+    assert said["together"]["max_ms"] == 900, said
+    assert len({j["id"] for j in echoes.jobs}) == 900
+    assert all(j["input"] == {"op": "echo"} for j in echoes.jobs)
+    assert rig.redis("DBSIZE") == 2, rig.redis("KEYS", "*")
+
+
+def t_bench_takes_a_job_and_a_lane(rig):
+    worker(rig, "w1")
+    echoes = Echoes(rig, "{my:queue}:high")
+    try:
+        text = rig.run("bench", "--jobs", "3", "--queue", "my:queue",
+                       '{"type": "x", "priority": "high"}')
+    finally:
+        echoes.end()
+    assert "my:queue, 0 slot(s) of 1 worker(s), 0 of 6 jobs failed" in text
+    assert "one at a time     3" in text, text
+    assert all(j["type"] == "x" for j in echoes.jobs)
+
+
+def t_bench_says_why_it_ends(rig):
+    rig.run("bench", rc=3)
+    assert "no live worker serves ai:cpu:queue" in rig.err
+    worker(rig, "w1")
+    for job in ("[1]", "{", "{}{}"):
+        rig.run("bench", job, rc=2)
+    rig.run("bench", "--jobs", "0", rc=2)
+    rig.run("bench", "--timeout", "50ms", rc=4)
+    assert "1 job(s) are still queued" in rig.err, rig.err
+    rig.redis("DEL", CPU)
+    echoes = Echoes(rig, CPU, "failed")
+    try:
+        rig.run("bench", rc=1)
+    finally:
+        echoes.end()
+    assert "handler-error: no luck" in rig.err and len(echoes.jobs) == 1
 
 
 def t_models_lists_versions(rig):
