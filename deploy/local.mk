@@ -13,3 +13,23 @@ man-docs: supervisor/gen_man$(EXEEXT)
 	$(SHELL) $(srcdir)/scripts/man.sh ./supervisor/gen_man \
 	    $(PACKAGE_VERSION) $(srcdir)/docs/gangerd.8.in \
 	    >$(srcdir)/docs/gangerd.8
+
+# In a folder for examples, not where something would run them.
+deploydir = $(datadir)/ganger/deploy
+deploy_initdir = $(deploydir)/init.d
+dist_deploy_init_SCRIPTS = deploy/init.d/ganger
+deploy_systemddir = $(deploydir)/systemd
+dist_deploy_systemd_DATA = deploy/systemd/ganger.service
+deploy_tmpfilesdir = $(deploydir)/tmpfiles.d
+dist_deploy_tmpfiles_DATA = deploy/tmpfiles.d/ganger.conf
+deploy_sysusersdir = $(deploydir)/sysusers.d
+dist_deploy_sysusers_DATA = deploy/sysusers.d/ganger.conf
+deploy_logrotatedir = $(deploydir)/logrotate.d
+dist_deploy_logrotate_DATA = deploy/logrotate.d/ganger
+deploy_defaultdir = $(deploydir)/default
+dist_deploy_default_DATA = deploy/default/ganger
+dist_deploy_DATA = deploy/ganger.ini
+
+DEPLOY_TESTS = tests/deploy/check_files.sh tests/deploy/check_init.py
+TESTS += $(DEPLOY_TESTS)
+EXTRA_DIST += $(DEPLOY_TESTS)
