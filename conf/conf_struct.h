@@ -85,6 +85,8 @@ struct conf_pool {
 struct conf_handler {
 	char *name;
 	int line;
+	bool gone;      /* no longer in the file; a job or child refers to it.
+	                 * See conf_adopt */
 	CONF_HANDLER_ROWS(CONF_FIELD) /* kind is an enum conf_kind; path is
 	                               * absolute for a plugin */
 	char **argv;    /* command as words, NULL-terminated; [0] is the program
@@ -100,9 +102,21 @@ struct conf_schedule {
 	CONF_SCHEDULE_ROWS(CONF_FIELD)
 };
 
+/* What a reload did not take over, because only a restart can. */
+struct conf_held {
+	unsigned section;    /* enum conf_section */
+	const char *key;
+	char *from, *to;     /* as text; own */
+};
+
+struct ini;
+
 struct conf {
 	unsigned magic;
 	char *path;          /* the file, or NULL */
+	struct ini *ini;     /* owns; what the file gave, and where */
+	unsigned nheld;
+	struct conf_held *held;
 	char *direct_queue;  /* PREFIX:worker:<worker_id>:queue */
 	struct conf_supervisor supervisor;
 	struct conf_redis redis;

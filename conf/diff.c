@@ -101,6 +101,14 @@ diff_rows(struct diff *d, enum conf_section section, const void *p,
 			report_row(d, row, p, q);
 }
 
+/* A handler that only old jobs refer to. */
+static bool
+is_gone(enum conf_section section, const void *p)
+{
+	return (section == CONF_S_handler &&
+	    ((const struct conf_handler *)p)->gone);
+}
+
 static const void *
 find(const struct conf *c, enum conf_section section, const char *name)
 {
@@ -109,7 +117,8 @@ find(const struct conf *c, enum conf_section section, const char *name)
 
 	for (i = 0; i < conf_instances(c, section); i++) {
 		p = conf_instance(c, section, i);
-		if (strcmp(conf_instance_name(section, p), name) == 0)
+		if (!is_gone(section, p) &&
+		    strcmp(conf_instance_name(section, p), name) == 0)
 			return (p);
 	}
 	return (NULL);
@@ -123,6 +132,8 @@ diff_section(struct diff *d, enum conf_section section)
 
 	for (i = 0; i < conf_instances(d->from, section); i++) {
 		p = conf_instance(d->from, section, i);
+		if (is_gone(section, p))
+			continue;
 		q = find(d->to, section, conf_instance_name(section, p));
 		if (q == NULL)
 			report_section(d, section, p, false);

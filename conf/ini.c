@@ -35,6 +35,8 @@ free_section(struct ini_section *s)
 	unsigned i;
 
 	for (i = 0; i < s->nkeys; i++) {
+		/* a URL may hold a password */
+		explicit_bzero(s->keys[i].value, strlen(s->keys[i].value));
 		free(s->keys[i].key);
 		free(s->keys[i].value);
 	}

@@ -18,6 +18,7 @@
 #include "base/xalloc.h"
 #include "conf/file.h"
 #include "conf/hint.h"
+#include "conf/keep.h"
 #include "conf/load.h"
 
 #define PROBLEMS_TEXT_MAX (1u << 20)
@@ -69,7 +70,7 @@ line_of(const struct load *ld, enum conf_section section, const char *name,
 	const struct ini_section *s;
 	const struct ini_key *k;
 
-	s = ini_section(&ld->ini, conf_sections[section].name, name);
+	s = ini_section(ld->ini, conf_sections[section].name, name);
 	if (s == NULL)
 		return (0);
 	k = ini_key(s, key);
@@ -105,7 +106,7 @@ load_problem(struct load *ld, enum conf_section section, const char *name,
 	}
 	line = line_of(ld, section, name, key);
 	if (line == 0) {
-		s = ini_section(&ld->ini, conf_sections[section].name, name);
+		s = ini_section(ld->ini, conf_sections[section].name, name);
 		line = s == NULL ? PROBLEM_FILE : s->line;
 	}
 	problem_add(&ld->problems, line, "%s: %s", key, message);
@@ -136,6 +137,8 @@ new_conf(const char *path)
 
 	c->magic = CONF_MAGIC;
 	c->path = path == NULL ? NULL : xstrdup(path);
+	c->ini = xcalloc(1, sizeof(*c->ini));
+	ini_init(c->ini);
 	c->direct_queue = xstrdup("");
 	c->http.host = xstrdup("");
 	c->http.token = xstrdup("");
@@ -301,10 +304,10 @@ apply_file(struct load *ld)
 		    why);
 		return;
 	}
-	ini_parse(&ld->ini, text, len, &ld->problems);
+	ini_parse(ld->ini, text, len, &ld->problems);
 	free(text);
-	for (i = 0; i < ld->ini.nsections; i++)
-		apply_section(ld, &ld->ini.sections[i]);
+	for (i = 0; i < ld->ini->nsections; i++)
+		apply_section(ld, &ld->ini->sections[i]);
 }
 
 static void
@@ -335,6 +338,8 @@ resolve(struct load *ld)
 	resolve_dirs(ld);
 	resolve_worker_id(ld);
 	resolve_user(ld);
+	if (ld->running != NULL)
+		keep_running(ld);
 	resolve_supervisor(ld);
 	resolve_redis(ld);
 	resolve_http(ld);
@@ -362,17 +367,19 @@ load_folder(const char *path)
 }
 
 int
-conf_load_pidfile(const char *path, const char *pidfile, char *const *env,
-    struct conf **cfp, struct conf_problems *problems)
+conf_reload(const char *path, const char *pidfile, char *const *env,
+    const struct conf *running, struct conf **cfp,
+    struct conf_problems *problems)
 {
-	struct load ld = { .path = path, .pidfile = pidfile, .env = env };
+	struct load ld = { .running = running, .path = path,
+		.pidfile = pidfile, .env = env };
 	int r = 0;
 
 	*cfp = NULL;
-	ini_init(&ld.ini);
 	problem_init(&ld.problems);
 	ld.dir = load_folder(path);
 	ld.c = new_conf(path);
+	ld.ini = ld.c->ini;
 	if (path != NULL)
 		apply_file(&ld);
 	apply_env(&ld);
@@ -387,9 +394,15 @@ conf_load_pidfile(const char *path, const char *pidfile, char *const *env,
 	}
 	conf_free(&ld.c);
 	problem_fini(&ld.problems);
-	ini_fini(&ld.ini);
 	free(ld.dir);
 	return (r);
+}
+
+int
+conf_load_pidfile(const char *path, const char *pidfile, char *const *env,
+    struct conf **cfp, struct conf_problems *problems)
+{
+	return (conf_reload(path, pidfile, env, NULL, cfp, problems));
 }
 
 int
@@ -435,6 +448,13 @@ conf_free(struct conf **cfp)
 		explicit_bzero(c->redis.url, strlen(c->redis.url));
 	for (i = 0; i < CONF_NSECTIONS; i++)
 		free_section(c, (enum conf_section)i);
+	for (i = 0; i < c->nheld; i++) {
+		free(c->held[i].from);
+		free(c->held[i].to);
+	}
+	free(c->held);
+	ini_fini(c->ini);
+	free(c->ini);
 	for (i = 0; i < c->npools; i++)
 		free(c->pools[i].name);
 	for (i = 0; i < c->nhandlers; i++) {

@@ -15,11 +15,12 @@
 
 struct load {
 	struct conf *c;       /* owns until success */
+	const struct conf *running; /* of a reload, else NULL; borrows */
 	const char *path;     /* of the file, or NULL; borrows */
 	const char *pidfile;  /* of the command line, or NULL; borrows */
 	char *dir;            /* its absolute folder, or the current one; owns */
 	char *const *env;     /* borrows */
-	struct ini ini;
+	struct ini *ini;      /* that of c; borrows */
 	struct problem_list problems;
 };
 
@@ -58,6 +59,8 @@ void resolve_dirs(struct load *ld);
 void resolve_worker_id(struct load *ld);
 void resolve_user(struct load *ld);
 int find_user(const char *name, uid_t *uid, gid_t *gid);
+/* keep.c: RESTART rows stay as they are in ld->running */
+void keep_running(struct load *ld);
 /* handler.c, pool.c */
 void resolve_handlers(struct load *ld);
 void resolve_pools(struct load *ld);

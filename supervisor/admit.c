@@ -93,11 +93,19 @@ gate_cancelled(struct job *j)
 	return (true);
 }
 
-/* A drain or stop began while the claim was under way. */
+/* A drain or stop began while the claim was under way, or a reload took the
+ * queue or the pool away. */
+static bool
+may_start(const struct job *j)
+{
+	return (sup_claims(j->q->sup) && !j->q->closing &&
+	    j->pool->conf != NULL);
+}
+
 static bool
 gate_closing(struct job *j)
 {
-	if (sup_claims(j->q->sup))
+	if (may_start(j))
 		return (false);
 	finish_return(j, CAUSE_SHUTDOWN);
 	return (true);
@@ -239,7 +247,8 @@ unique_answered(void *priv, redisReply *r)
 		finish_job(j, &o);
 	} else if (gate_cancelled(j))
 		return;
-	else if (!sup_claims(j->q->sup))
+	else if (!may_start(j) || pool_handler(j->pool, j) !=
+	    (int)j->handler)
 		finish_return(j, CAUSE_SHUTDOWN);
 	else
 		pool_take(j->pool, j);

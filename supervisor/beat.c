@@ -87,7 +87,8 @@ accepted(struct sup *sup)
 	struct queue *q;
 
 	TAILQ_FOREACH(q, &sup->queues, link)
-		lease_reap(q);
+		if (!q->closing)
+			lease_reap(q);
 }
 
 static void

@@ -97,7 +97,7 @@ arm_bells(struct queue *q)
 {
 	unsigned i;
 
-	for (i = 0; i < LANE_N; i++)
+	for (i = 0; i < LANE_N && !q->closing; i++)
 		bell_arm(q->bell[i]);
 }
 
@@ -118,6 +118,7 @@ free_claim(struct claim **cp)
 	struct claim *c = *cp;
 
 	*cp = NULL;
+	c->pool->claims--;
 	c->magic = 0;
 	free(c);
 }
@@ -148,7 +149,7 @@ look_at_high(struct claim *c, const redisReply *r)
 	 * else the shares of the lanes decide. */
 	if (c->high > 0)
 		c->q->urgent = false;
-	if (high < c->high)
+	if (high < c->high && !c->q->closing)
 		bell_arm(c->q->bell[LANE_HIGH]);
 }
 
@@ -282,6 +283,7 @@ ask(struct pool *p, struct queue *q, unsigned want, enum claim_for why)
 	c->magic = CLAIM_MAGIC;
 	c->q = q;
 	c->pool = p;
+	p->claims++;
 	c->want = want;
 	c->sent = mono_now();
 	intake_token(sup, c->token, sizeof(c->token));
@@ -372,6 +374,7 @@ recover_answered(void *priv, redisReply *r)
 	const char *why;
 
 	OBJ_CHECK(c, CLAIM_MAGIC);
+	c->q->calls--;
 	if (r == NULL) {
 		TAILQ_INSERT_TAIL(&c->q->lost, c, link);
 		return;
@@ -403,7 +406,9 @@ intake_recover(struct queue *q)
 		script_arg_str(a, sup->id);
 		script_arg_int(a, queue_lease_ms(q));
 		TAILQ_REMOVE(&q->lost, c, link);
+		q->calls++;
 		if (script_call(sup->main, a, recover_answered, c) != 0) {
+			q->calls--;
 			TAILQ_INSERT_HEAD(&q->lost, c, link);
 			return;
 		}
@@ -419,6 +424,7 @@ intake_lost(struct queue *q, const char *token, unsigned want, bool reaped)
 	c->magic = CLAIM_MAGIC;
 	c->q = q;
 	c->pool = TAILQ_FIRST(&q->sup->pools);
+	c->pool->claims++;
 	c->want = want;
 	c->reaped = reaped;
 	(void)snprintf(c->token, sizeof(c->token), "%s", token);

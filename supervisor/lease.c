@@ -132,6 +132,7 @@ fields_answered(void *priv, redisReply *r)
 	unsigned number;
 	size_t i;
 
+	q->calls--;
 	if (r == NULL || r->type != REDIS_REPLY_ARRAY || q->asked > 0)
 		return;
 	for (i = 0; i < r->elements; i++) {
@@ -162,8 +163,9 @@ compare_count(struct queue *q, long long held)
 	if (++q->mismatch < 3)
 		return;
 	q->mismatch = 0;
-	(void)conn_cmd(q->sup->main, fields_answered, q, "HKEYS %s",
-	    q->leased);
+	if (conn_cmd(q->sup->main, fields_answered, q, "HKEYS %s",
+	    q->leased) == 0)
+		q->calls++;
 }
 
 static void
@@ -244,6 +246,7 @@ reap_answered(void *priv, redisReply *r)
 	size_t i, n = 0;
 
 	OBJ_CHECK(a, ASKED_MAGIC);
+	q->calls--;
 	if (conn_failed(r, &why) || r->type != REDIS_REPLY_ARRAY ||
 	    r->elements < 2) {
 		if (r != NULL)
@@ -296,7 +299,10 @@ lease_reap(struct queue *q)
 	script_arg_int(s, REAP_MAX);
 	script_arg_str(s, q->key.leased_of);
 	script_arg_str(s, mark);
-	if (script_call(q->sup->main, s, reap_answered, a) != 0)
+	q->calls++;
+	if (script_call(q->sup->main, s, reap_answered, a) != 0) {
+		q->calls--;
 		free(a);
+	}
 	FAILPOINT_MARK(REAP_SENT);
 }

@@ -23,6 +23,7 @@
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
 #include "supervisor/reload.h"
+#include "supervisor/reshape.h"
 #include "supervisor/route.h"
 #include "supervisor/schedule.h"
 #include "supervisor/settle.h"
@@ -203,6 +204,7 @@ turn(struct sup *sup)
 	schedule_phase(sup);
 	cancel_phase(sup);
 	forget_phase(sup);        /* before its child has work again */
+	reshape_phase(sup);
 	process_feed(sup);
 	intake_phase(sup);        /* new work last, for slots that are idle */
 	settle_flush(sup);

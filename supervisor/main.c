@@ -198,11 +198,7 @@ make_pools(struct sup *sup)
 		p = pool_new(sup, &c->pools[i]);
 		for (k = 0; k < c->pools[i].nslots; k++, at++) {
 			proc = proc_new(sup, p, at);
-			proc->cpus = sets[at];
-			buf_reset(&text);
-			(void)cpus_put(&text, &sets[at]);
-			free(proc->cpus_text);
-			proc->cpus_text = xstrdup(buf_cstr(&text));
+			proc_plan(proc, &sets[at]);
 			p->procs[p->nprocs++] = proc;
 			sup->slots[at] = proc;
 		}
@@ -315,10 +311,10 @@ end(struct sup *sup)
 	drop_jobs(sup);
 	cancel_free_all(sup);
 	forget_save(sup);
+	while ((q = TAILQ_FIRST(&sup->queues)) != NULL)
+		queue_free(&q);         /* its claims name pools */
 	while ((p = TAILQ_FIRST(&sup->pools)) != NULL)
 		pool_free(&p);
-	while ((q = TAILQ_FIRST(&sup->queues)) != NULL)
-		queue_free(&q);
 	sup_disconnect(sup);
 	route_close(&sup->route);
 	(void)unlink(sup->endpoint + strlen("ipc://"));
@@ -367,8 +363,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	sup->started_at = wall_now();
 	sup->reload_ok = true;
 	sup->reload_at = sup->started_at;
-	(void)snprintf(sup->reload_text, sizeof(sup->reload_text),
-	    "read at start");
+	sup->reload_text = xstrdup("read at start");
 	sup->events = str_fmt("%s:events", c->redis.prefix);
 	sup->child_path = find_child();
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
@@ -464,6 +459,7 @@ sup_free(struct sup *sup)
 	conf_free(&sup->boot_conf);
 	free(sup->conf_path);
 	free(sup->pidfile_arg);
+	free(sup->reload_text);
 	notify_close(&sup->notify);
 	free(sup);
 }

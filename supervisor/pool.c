@@ -27,7 +27,6 @@ struct pool *
 pool_new(struct sup *sup, const struct conf_pool *conf)
 {
 	struct pool *p = xcalloc(1, sizeof(*p));
-	unsigned i;
 
 	p->magic = POOL_MAGIC;
 	p->sup = sup;
@@ -36,14 +35,31 @@ pool_new(struct sup *sup, const struct conf_pool *conf)
 	p->gpu = conf->ndevices > 0 || conf->all_devices;
 	TAILQ_INIT(&p->ready);
 	p->last_handler = -1;
-	while (conf->queues[p->nqueues] != NULL)
-		p->nqueues++;
-	p->queues = xcalloc(p->nqueues, sizeof(*p->queues));
-	for (i = 0; i < p->nqueues; i++)
-		p->queues[i] = queue_get(sup, conf->queues[i]);
-	p->procs = xcalloc(conf->nslots, sizeof(*p->procs));
+	pool_set_queues(p, conf);
+	pool_grow(p, conf->nslots);
 	TAILQ_INSERT_TAIL(&sup->pools, p, link);
 	return (p);
+}
+
+void
+pool_set_queues(struct pool *p, const struct conf_pool *conf)
+{
+	unsigned i;
+
+	p->nqueues = 0;
+	while (conf != NULL && conf->queues[p->nqueues] != NULL)
+		p->nqueues++;
+	p->queues = xrealloc(p->queues,
+	    (p->nqueues + 1) * sizeof(*p->queues));
+	for (i = 0; i < p->nqueues; i++)
+		p->queues[i] = queue_get(p->sup, conf->queues[i]);
+	p->preempting = NULL;
+}
+
+void
+pool_grow(struct pool *p, unsigned n)
+{
+	p->procs = xrealloc(p->procs, (n + 1) * sizeof(*p->procs));
 }
 
 void
@@ -106,8 +122,9 @@ pool_handler(const struct pool *p, const struct job *j)
 	const struct conf *c = p->sup->conf;
 	unsigned i;
 
-	for (i = 0; i < c->nhandlers; i++) {
-		if (!pool_offers(p, c->handlers[i].name))
+	for (i = 0; i < c->nhandlers && p->conf != NULL; i++) {
+		if (c->handlers[i].gone ||
+		    !pool_offers(p, c->handlers[i].name))
 			continue;
 		if (j->spec.handler.p != NULL ?
 		    slice_is(j->spec.handler, c->handlers[i].name) :
@@ -194,30 +211,32 @@ static struct proc *
 pick(struct pool *p, const struct job *j, unsigned *np)
 {
 	struct proc *found = NULL, *proc;
+	unsigned i, at, found_at = 0;
 	bool resident = false;
-	unsigned i;
 
 	*np = 0;
 	for (i = 0; i < p->nprocs; i++) {
-		proc = p->procs[(p->next_proc + i) % p->nprocs];
+		at = (p->next_proc + i) % p->nprocs;
+		proc = p->procs[at];
 		if (room_of(proc, j->handler) == 0 ||
 		    (j->hist.crowd > 0 && proc->ncredits > 0))
 			continue;
 		if (found == NULL || proc->ncredits < found->ncredits) {
 			found = proc;
+			found_at = at;
 			resident = holds_model(proc, j->spec.model);
 			*np = 1;
 		} else if (proc->ncredits == found->ncredits) {
 			(*np)++;
 			if (!resident && holds_model(proc, j->spec.model)) {
 				found = proc;
+				found_at = at;
 				resident = true;
 			}
 		}
 	}
 	if (found != NULL)
-		p->next_proc = (found->slot.index - p->procs[0]->slot.index +
-		    1) % p->nprocs;
+		p->next_proc = (found_at + 1) % p->nprocs;
 	return (found);
 }
 

@@ -21,7 +21,8 @@ struct pool {
 	TAILQ_ENTRY(pool) link;
 	struct sup *sup;              /* borrows */
 	char *name;
-	const struct conf_pool *conf; /* borrows; changes with a reload */
+	const struct conf_pool *conf; /* borrows; changes with a reload; NULL:
+				       * the pool is leaving, see reshape.h */
 	bool gpu;
 	unsigned nqueues;
 	struct queue **queues;        /* owns the array, borrows the queues */
@@ -31,6 +32,7 @@ struct pool {
 	unsigned next_proc;           /* round robin over the slots */
 	unsigned reserved;            /* idle slots that claims in flight may
 				       * fill */
+	unsigned claims;              /* that name it, answered or not */
 	struct job_list ready;        /* admitted, waiting for a slot */
 	unsigned nready;
 	mono_t done_at;               /* a credit came back last */
@@ -43,6 +45,10 @@ TAILQ_HEAD(pool_list, pool);
 
 struct pool *pool_new(struct sup *sup, const struct conf_pool *conf);
 void pool_free(struct pool **pp);
+/* Takes the queues of the configuration, or of none. */
+void pool_set_queues(struct pool *p, const struct conf_pool *conf);
+/* Room for n slots in all. */
+void pool_grow(struct pool *p, unsigned n);
 
 /* Slots that could take a job at once. */
 unsigned pool_idle(const struct pool *p);

@@ -59,6 +59,39 @@ set_ask(struct proc *p, enum ask ask)
 	buf_fini(&b);
 }
 
+/* Nothing is left of the last child: what a reload gave the slot holds. */
+static void
+take_limits(struct proc *p)
+{
+	const struct conf_pool *c = p->pool->conf;
+	const uint64_t limit[CAGE_N] = {
+	    [CAGE_MEMORY] = c->memory_limit,
+	    [CAGE_PIDS] = (uint64_t)c->pids_limit,
+	    [CAGE_CPU] = (uint64_t)c->cpu_weight };
+
+	if (memcmp(limit, p->cage.limit, sizeof(limit)) == 0)
+		return;
+	cage_fini(&p->cage);
+	contain_fini(&p->contain);
+	contain_init(&p->contain, p->sup->id, p->slot.index);
+	cage_init(&p->cage, &p->contain, p->slot.index, limit);
+}
+
+static void
+take_cpus(struct proc *p)
+{
+	struct buf b;
+
+	if (cpus_equal(&p->cpus, &p->planned))
+		return;
+	p->cpus = p->planned;
+	buf_init(&b, 65536);
+	(void)cpus_put(&b, &p->cpus);
+	free(p->cpus_text);
+	p->cpus_text = xstrdup(buf_cstr(&b));
+	buf_fini(&b);
+}
+
 /* ---- effects of the slot machine ---- */
 
 static int
@@ -67,6 +100,8 @@ op_spawn(struct slot *s)
 	struct proc *p = s->owner;
 	int r;
 
+	take_limits(p);
+	take_cpus(p);
 	p->dead = false;
 	p->models[0] = '\0';
 	p->jobs_done = 0;
@@ -348,6 +383,14 @@ open_page(struct proc *p)
 	return (0);
 }
 
+void
+proc_plan(struct proc *p, const struct cpus *cpus)
+{
+	p->planned = *cpus;
+	if (p->cpus_text[0] == '\0')
+		take_cpus(p);   /* the first one: what the status shows */
+}
+
 struct proc *
 proc_new(struct sup *sup, struct pool *pool, unsigned index)
 {
@@ -361,6 +404,8 @@ proc_new(struct sup *sup, struct pool *pool, unsigned index)
 	p->cpus_text = xstrdup("");
 	TAILQ_INIT(&p->jobs);
 	slot_init(&p->slot, index, &ops, &sup->limits, p);
+	/* frames of a slot that had this number before must not fit */
+	p->slot.gen = sup->gen_floor;
 	contain_init(&p->contain, sup->id, index);
 	cage_init(&p->cage, &p->contain, index, (uint64_t[CAGE_N]){
 	    [CAGE_MEMORY] = pool->conf->memory_limit,

@@ -50,8 +50,10 @@ struct proc {
 	struct slot slot;
 	struct sup *sup;          /* borrows */
 	struct pool *pool;        /* borrows */
-	struct cpus cpus;
+	bool leaving;             /* goes when it is empty; see reshape.h */
+	struct cpus cpus;         /* of the child there is, or comes next */
 	char *cpus_text;
+	struct cpus planned;      /* what the next child gets */
 	char *devices;            /* comma separated UUIDs; "" on CPU slots */
 	struct contain contain;
 	struct cage cage;
@@ -92,6 +94,8 @@ struct proc {
 
 struct proc *proc_new(struct sup *sup, struct pool *pool, unsigned index);
 void proc_free(struct proc **pp);
+/* The CPUs of the next child. */
+void proc_plan(struct proc *p, const struct cpus *cpus);
 
 /* waitpid said so. */
 void proc_exited(struct proc *p, int status);

@@ -12,6 +12,7 @@
 
 #include "supervisor/bell.h"
 #include "supervisor/intake.h"
+#include "supervisor/settle.h"
 #include "supervisor/sup.h"
 
 static void
@@ -37,13 +38,35 @@ queue_find(struct sup *sup, const char *name)
 	return (NULL);
 }
 
+static void
+open_bells(struct queue *q)
+{
+	unsigned i;
+
+	for (i = 0; i < LANE_N; i++)
+		q->bell[i] = bell_new(q->sup->group, q->lane[i], intake_rung,
+		    q);
+	q->waiting = true;      /* nothing known yet: ask */
+	q->next_due = MONO_NEVER;
+}
+
+static void
+free_bells(struct queue *q)
+{
+	unsigned i;
+
+	for (i = 0; i < LANE_N; i++)
+		bell_free(&q->bell[i]);
+}
+
 struct queue *
 queue_get(struct sup *sup, const char *name)
 {
 	struct queue *q;
-	unsigned i;
 
 	if ((q = queue_find(sup, name)) != NULL) {
+		if (q->closing)
+			open_bells(q);
 		q->closing = false;
 		return (q);
 	}
@@ -51,14 +74,11 @@ queue_get(struct sup *sup, const char *name)
 	q->magic = QUEUE_MAGIC;
 	q->sup = sup;
 	q->name = xstrdup(name);
-	q->next_due = MONO_NEVER;
-	q->waiting = true;      /* nothing known yet: ask */
 	TAILQ_INIT(&q->jobs);
 	TAILQ_INIT(&q->lost);
 	TAILQ_INIT(&q->settles);
 	name_keys(q);
-	for (i = 0; i < LANE_N; i++)
-		q->bell[i] = bell_new(sup->group, q->lane[i], intake_rung, q);
+	open_bells(q);
 	TAILQ_INSERT_TAIL(&sup->queues, q, link);
 	return (q);
 }
@@ -75,10 +95,9 @@ queue_free(struct queue **qp)
 	ASSERT(TAILQ_EMPTY(&q->jobs));
 	*qp = NULL;
 	TAILQ_REMOVE(&q->sup->queues, q, link);
-	for (i = 0; i < LANE_N; i++) {
-		bell_free(&q->bell[i]);
+	free_bells(q);
+	for (i = 0; i < LANE_N; i++)
 		free(q->lane[i]);
-	}
 	intake_forget(q);
 #define X(field, text) free(q->key.field);
 	QUEUE_KEYS(X)
@@ -87,6 +106,25 @@ queue_free(struct queue **qp)
 	free(q->name);
 	q->magic = 0;
 	free(q);
+}
+
+void
+queue_close(struct queue *q)
+{
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	if (q->closing)
+		return;
+	q->closing = true;
+	q->waiting = q->urgent = false;
+	free_bells(q);
+}
+
+bool
+queue_idle(const struct queue *q)
+{
+	return (q->njobs == 0 && q->asked == 0 && q->calls == 0 &&
+	    settle_idle(q) && TAILQ_EMPTY(&q->lost) && !q->promoting &&
+	    !q->sifting && !q->renewing && q->history_seq == 0);
 }
 
 long long

@@ -74,6 +74,8 @@ struct queue {
 	size_t settle_bytes;
 	mono_t settle_after;      /* Redis could not: not before then */
 	unsigned in_flight;       /* calls of commit or requeue not answered */
+	unsigned calls;           /* others that name the queue and that no
+				   * flag of it tells of */
 
 	bool closing;             /* no longer in the configuration */
 };
@@ -84,6 +86,10 @@ TAILQ_HEAD(queue_list, queue);
 struct queue *queue_get(struct sup *sup, const char *name);
 struct queue *queue_find(struct sup *sup, const char *name); /* or NULL */
 void queue_free(struct queue **qp); /* must hold no jobs */
+/* No longer in the configuration: nothing more is claimed. */
+void queue_close(struct queue *q);
+/* Nothing of it is held, waits or is on its way. */
+bool queue_idle(const struct queue *q);
 
 /* Lease life as Redis is told it, ms. */
 long long queue_lease_ms(const struct queue *q);

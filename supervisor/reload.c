@@ -1,8 +1,8 @@
 /*
- * Reload: read, check, compare, swap. The new configuration is complete
- * before anything changes; pools and handlers are matched by name, so a
- * running job keeps its handler. What only a restart can change is named in
- * the log and stays as it is.
+ * Reload: read, check, compare, swap. The new configuration is complete and
+ * all that can fail has been tried before anything changes; then slots, pools
+ * and queues follow it (reshape.c), each after the job it has. What only a
+ * restart can change is named in the outcome and stays as it is.
  */
 #include "config.h"
 
@@ -13,23 +13,30 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/str.h"
+#include "base/obj.h"
+#include "base/xalloc.h"
 #include "conf/diff.h"
+#include "conf/keep.h"
 
 #include "supervisor/beat.h"
+#include "supervisor/job.h"
+#include "supervisor/pace.h"
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
+#include "supervisor/reshape.h"
 #include "supervisor/schedule.h"
 #include "supervisor/sup.h"
 
+#define TEXT_MAX_LEN 4096       /* of an outcome, in log and status */
+
 extern char **environ;
 
-struct plan {
+struct reload {
 	struct sup *sup;
-	unsigned changes, restarts;
-	bool drain_all;           /* a change that concerns every slot */
-	char pools[512];          /* names of pools to drain, comma separated */
-	char refused[256];
+	struct conf *c;           /* owns until the swap */
+	struct shape shape;
+	unsigned changes;
+	bool handlers;            /* some handler changed, came or went */
 };
 
 void
@@ -49,152 +56,227 @@ reload_limits(struct sup *sup)
 	};
 }
 
-/* What only a restart can change, all of it: "handler x came, log target". */
+/* ---- the outcome ---- */
+
+/* One line of the log per line of the text. */
 static void
-add_refused(struct plan *pl, const struct conf_change *ch)
+log_lines(const char *text)
 {
-	size_t at = strlen(pl->refused);
+	size_t n;
 
-	pl->restarts++;
-	(void)snprintf(pl->refused + at, sizeof(pl->refused) - at,
-	    "%s%s%s%s %s", at > 0 ? ", " : "", ch->section_name,
-	    ch->name[0] != '\0' ? " " : "", ch->name, ch->key != NULL ?
-	    ch->key : ch->from == NULL ? "came" : "went");
-}
-
-static void
-see_change(void *priv, const struct conf_change *ch)
-{
-	struct plan *pl = priv;
-
-	pl->changes++;
-	log_info("reload", "section=%s%s%s key=%s class=%s from=\"%s\" to=\"%s\"",
-	    ch->section_name, ch->name[0] != '\0' ? " name=" : "", ch->name,
-	    ch->key != NULL ? ch->key : "-", conf_class_name(ch->class),
-	    ch->from != NULL ? ch->from : "", ch->to != NULL ? ch->to : "");
-	if (ch->class == CONF_RESTART || ch->key == NULL) {
-		add_refused(pl, ch);
-	} else if (ch->class == CONF_RESPAWN) {
-		if (strcmp(ch->section_name, "pool") == 0 &&
-		    strlen(pl->pools) + strlen(ch->name) + 3 <
-		    sizeof(pl->pools)) {
-			(void)strcat(pl->pools, ",");
-			(void)strcat(pl->pools, ch->name);
-			(void)strcat(pl->pools, ",");
-		} else
-			pl->drain_all = true;
-	}
-}
-
-/* Same pools with the same slots, same handlers, in the same order. */
-static bool
-same_shape(const struct conf *a, const struct conf *b)
-{
-	unsigned i;
-
-	if (a->npools != b->npools || a->nhandlers != b->nhandlers)
-		return (false);
-	for (i = 0; i < a->npools; i++)
-		if (strcmp(a->pools[i].name, b->pools[i].name) != 0 ||
-		    a->pools[i].nslots != b->pools[i].nslots ||
-		    strcmp(a->pools[i].cpus, b->pools[i].cpus) != 0)
-			return (false);
-	for (i = 0; i < a->nhandlers; i++)
-		if (strcmp(a->handlers[i].name, b->handlers[i].name) != 0)
-			return (false);
-	return (true);
-}
-
-static void
-swap_pools(struct sup *sup, struct conf *c)
-{
-	struct pool *p;
-	unsigned i = 0;
-
-	TAILQ_FOREACH(p, &sup->pools, link)
-		p->conf = &c->pools[i++];
-}
-
-static void
-drain_changed(const struct plan *pl)
-{
-	struct sup *sup = pl->sup;
-	char name[160];
-	unsigned i;
-
-	for (i = 0; i < sup->nslots; i++) {
-		if (sup->slots[i] == NULL)
-			continue;
-		(void)snprintf(name, sizeof(name), ",%.150s,",
-		    sup->slots[i]->pool->name);
-		if (pl->drain_all || strstr(pl->pools, name) != NULL)
-			slot_event(&sup->slots[i]->slot, EV_DRAIN, mono_now(),
-			    WHY_DRAIN);
+	for (; *text != '\0'; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		log_err("reload", "configuration not changed: %.*s", (int)n,
+		    text);
 	}
 }
 
 static void
 say(struct sup *sup, bool ok, const char *text)
 {
+	wall_t now = sup_wall(sup);
+	size_t n = strlen(text);
+
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
 	sup->reload_ok = ok;
-	sup->reload_at = sup_wall(sup);
-	(void)snprintf(sup->reload_text, sizeof(sup->reload_text), "%s", text);
+	sup->reload_count++;
+	/* whoever waits for the outcome sees the time change */
+	sup->reload_at = now > sup->reload_at ? now : sup->reload_at + 1;
+	free(sup->reload_text);
+	sup->reload_text = xstrndup(text, n < TEXT_MAX_LEN ? n : TEXT_MAX_LEN);
 	sup->stat.n[ok ? STAT_RELOADS : STAT_RELOADS_FAILED]++;
 	if (ok)
-		log_info("reload", "%s", text);
+		log_info("reload", "%s", sup->reload_text);
 	else
-		log_err("reload", "configuration not changed: %s", text);
+		log_lines(sup->reload_text);
+}
+
+/* ---- what changes ---- */
+
+/* Keys that only matter through the slots they make: the plan tells. */
+static const struct {
+	enum conf_section section;
+	const char *key;
+} planned[] = {
+	{ CONF_S_supervisor, "max_concurrent_jobs" },
+	{ CONF_S_supervisor, "use_gpu" },
+	{ CONF_S_supervisor, "gpu_device" },
+	{ CONF_S_pool, "slots" },
+	{ CONF_S_pool, "cpus" },
+	{ CONF_S_pool, "devices" },
+	{ CONF_S_pool, "slots_per_device" },
+	{ CONF_S_pool, "devices_per_slot" },
+};
+
+static bool
+is_planned(const struct conf_change *ch)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(planned); i++)
+		if (planned[i].section == ch->section &&
+		    strcmp(planned[i].key, ch->key) == 0)
+			return (true);
+	return (false);
+}
+
+/* Whether the children of the pool know of it. */
+static bool
+concerns(const struct conf_pool *p, const struct conf_change *ch)
+{
+	char *const *h;
+
+	if (ch->section == CONF_S_pool)
+		return (strcmp(p->name, ch->name) == 0);
+	if (ch->section != CONF_S_handler || p->handlers[0] == NULL)
+		return (true);
+	for (h = p->handlers; *h != NULL; h++)
+		if (strcmp(*h, ch->name) == 0)
+			return (true);
+	return (false);
 }
 
 static void
-take_over(struct sup *sup, struct conf *c)
+see_change(void *priv, const struct conf_change *ch)
 {
-	struct plan pl = { .sup = sup };
-	char text[512];
+	struct reload *r = priv;
+	unsigned i;
 
-	(void)conf_diff(sup->conf, c, see_change, &pl);
-	if (!same_shape(sup->conf, c)) {
-		(void)snprintf(text, sizeof(text), "needs a restart, nothing "
-		    "was changed: %s", pl.refused[0] != '\0' ? pl.refused :
-		    "the order of the pools or handlers");
-		say(sup, false, text);
-		conf_free(&c);
+	r->changes++;
+	log_info("reload", "section=%s%s%s key=%s class=%s from=\"%s\" to=\"%s\"",
+	    ch->section_name, ch->name[0] != '\0' ? " name=" : "", ch->name,
+	    ch->key != NULL ? ch->key : ch->from == NULL ? "(came)" : "(went)",
+	    conf_class_name(ch->class),
+	    ch->from != NULL ? ch->from : "", ch->to != NULL ? ch->to : "");
+	if (ch->class != CONF_RESPAWN)
 		return;
+	if (ch->section == CONF_S_handler)
+		r->handlers = true;
+	/* a pool that comes or goes, comes and goes with all its slots */
+	if (ch->key == NULL ? ch->section == CONF_S_pool : is_planned(ch))
+		return;
+	for (i = 0; i < r->c->npools; i++)
+		if (concerns(&r->c->pools[i], ch))
+			r->shape.touched[i] = true;
+}
+
+/* ---- the swap ---- */
+
+/* A job that runs, or a child that was told of it, knows the handler by its
+ * number. */
+static bool
+in_use(void *priv, unsigned handler)
+{
+	const struct sup *sup = priv;
+	const struct proc *p;
+	const struct queue *q;
+	const struct job *j;
+	unsigned i, k;
+
+	TAILQ_FOREACH(q, &sup->queues, link)
+		TAILQ_FOREACH(j, &q->jobs, link)
+			if (j->handler == handler && j->stage >= STAGE_CHECKING)
+				return (true);
+	for (i = 0; i < sup->nslots; i++) {
+		if ((p = sup->slots[i]) == NULL)
+			continue;
+		for (k = 0; k < p->ncredits; k++)
+			if (p->credits[k].handler == handler)
+				return (true);
 	}
-	swap_pools(sup, c);
+	return (false);
+}
+
+/* What was measured of a handler holds as long as no handler changes. */
+static void
+renew_pace(struct sup *sup, bool forget)
+{
+	unsigned n = sup->conf->nhandlers;
+
+	sup->pace = xrealloc(sup->pace, (n + 1) * sizeof(*sup->pace));
+	if (forget)
+		memset(sup->pace, 0, (n + 1) * sizeof(*sup->pace));
+}
+
+static void
+swap(struct reload *r)
+{
+	struct sup *sup = r->sup;
+
+	conf_adopt(r->c, sup->conf, in_use, sup);
 	if (sup->conf != sup->boot_conf)
 		conf_free(&sup->conf);
-	sup->conf = c;
+	sup->conf = r->c;
+	r->c = NULL;
 	reload_limits(sup);
-	log_set_level((enum log_level)c->log.level);
+	log_set_level((enum log_level)sup->conf->log.level);
+	renew_pace(sup, r->handlers);
+	if (r->shape.shared)
+		log_warn("reload", "%u slots are more than the CPUs they have, "
+		    "they share them evenly", r->shape.n);
+	reshape_apply(sup, &r->shape);
 	schedule_open(sup);
-	drain_changed(&pl);
-	if (pl.restarts > 0)
-		(void)snprintf(text, sizeof(text), "taken over, %u change(s); "
-		    "needs a restart: %s", pl.changes, pl.refused);
-	else
-		(void)snprintf(text, sizeof(text), "taken over, %u change(s)",
-		    pl.changes);
-	say(sup, true, text);
+}
+
+static void
+say_taken(struct reload *r)
+{
+	const struct sup *sup = r->sup;
+	struct buf b;
+
+	buf_init(&b, TEXT_MAX_LEN);
+	(void)buf_printf(&b, "taken over, %u change(s)", r->changes);
+	if (sup->conf->nheld > 0) {
+		(void)buf_puts(&b, "; needs a restart: ");
+		conf_put_held(sup->conf, &b);
+	}
+	say(r->sup, true, buf_cstr(&b));
+	buf_fini(&b);
+}
+
+/* Everything that can fail; the text says why. */
+static int
+prepare(struct reload *r, struct buf *why)
+{
+	struct sup *sup = r->sup;
+	struct conf_problems problems;
+	int e;
+
+	if (sup->mode == MODE_STOPPING) {
+		(void)buf_puts(why, "the worker is stopping");
+		return (-1);
+	}
+	conf_problems_init(&problems);
+	e = conf_reload(sup->conf_path, sup->pidfile_arg, environ,
+	    sup->conf, &r->c, &problems);
+	if (e == 0 && schedule_check(r->c, &problems.text) > 0)
+		e = -1;
+	(void)buf_puts(why, buf_cstr(&problems.text));
+	conf_problems_fini(&problems);
+	if (e == 0)
+		e = reshape_plan(r->c, &r->shape, why);
+	return (e);
 }
 
 void
 reload_process(struct sup *sup)
 {
-	struct conf_problems problems;
-	struct conf *c = NULL;
+	struct reload r = { .sup = sup };
+	struct buf why;
 
 	sup->pending.reload = false;
-	conf_problems_init(&problems);
-	if (conf_load_pidfile(sup->conf_path, sup->pidfile_arg, environ, &c,
-	    &problems) != 0)
-		say(sup, false, buf_cstr(&problems.text));
-	else if (schedule_check(c, &problems.text) > 0) {
-		say(sup, false, buf_cstr(&problems.text));
-		conf_free(&c);
-	} else
-		take_over(sup, c);
-	conf_problems_fini(&problems);
+	buf_init(&why, 1u << 20);
+	if (prepare(&r, &why) != 0)
+		say(sup, false, buf_cstr(&why));
+	else {
+		(void)conf_diff(sup->conf, r.c, see_change, &r);
+		swap(&r);
+		say_taken(&r);
+	}
+	conf_free(&r.c);
+	reshape_fini(&r.shape);
+	buf_fini(&why);
 	if (sup->ready)
 		beat_send(sup);
 }

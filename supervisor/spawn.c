@@ -105,6 +105,28 @@ free_env(char **env)
 
 /* Handlers as the packet wants them; strings are borrowed from conf. */
 static void
+fill_handler(struct start_handler *s, const struct conf_handler *h)
+{
+	*s = (struct start_handler){ .name = h->name,
+		.kind = (enum handler_kind)h->kind, .argv = h->argv,
+		.path = h->path, .env = h->env,
+		.user = h->user[0] == '\0' ? NULL : h->user,
+		.batch_size = (uint32_t)h->batch_size };
+}
+
+/* Only a place in the list: nothing of it is opened, no job comes for it. */
+static void
+fill_gone(struct start_handler *s, const struct conf_handler *h)
+{
+	static char no_program[] = "/nonexistent";
+	static char *argv[] = { no_program, NULL }, *env[] = { NULL };
+
+	*s = (struct start_handler){ .name = h->name,
+		.kind = HANDLER_COMMAND, .argv = argv, .env = env,
+		.batch_size = 1 };
+}
+
+static void
 fill_handlers(struct start *s, const struct conf *c)
 {
 	unsigned i;
@@ -112,15 +134,10 @@ fill_handlers(struct start *s, const struct conf *c)
 	s->nhandlers = c->nhandlers;
 	s->handlers = xcalloc(c->nhandlers + 1, sizeof(*s->handlers));
 	for (i = 0; i < c->nhandlers; i++)
-		s->handlers[i] = (struct start_handler){
-			.name = c->handlers[i].name,
-			.kind = (enum handler_kind)c->handlers[i].kind,
-			.argv = c->handlers[i].argv,
-			.path = c->handlers[i].path,
-			.env = c->handlers[i].env,
-			.user = c->handlers[i].user[0] == '\0' ? NULL :
-			    c->handlers[i].user,
-			.batch_size = (uint32_t)c->handlers[i].batch_size };
+		if (c->handlers[i].gone)
+			fill_gone(&s->handlers[i], &c->handlers[i]);
+		else
+			fill_handler(&s->handlers[i], &c->handlers[i]);
 }
 
 static int

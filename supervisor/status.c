@@ -82,6 +82,10 @@ put_why(struct jsonw *w, const struct proc *p)
 	struct contain c = p->contain;
 	struct buf text;
 
+	if (p->leaving && p->slot.state != SLOT_QUARANTINED) {
+		jsonw_kstr(w, "why", "leaves with a reload");
+		return;
+	}
 	if (p->slot.why == WHY_NONE && p->slot.state != SLOT_BACKOFF) {
 		jsonw_kstr(w, "why", NULL);
 		return;
@@ -161,6 +165,7 @@ put_config(struct jsonw *w, const struct sup *sup)
 	jsonw_obj(w);
 	jsonw_kstr(w, "file", sup->conf_path);
 	jsonw_kbool(w, "ok", sup->reload_ok);
+	jsonw_kuint(w, "count", sup->reload_count);
 	jsonw_kint(w, "loaded_at", sup->reload_at);
 	jsonw_kstr(w, "message", sup->reload_text);
 	jsonw_end(w);
@@ -174,7 +179,8 @@ put_queues(struct jsonw *w, const struct sup *sup)
 	jsonw_key(w, "queues");
 	jsonw_arr(w);
 	TAILQ_FOREACH(q, &sup->queues, link)
-		jsonw_str(w, q->name);
+		if (!q->closing)
+			jsonw_str(w, q->name);
 	jsonw_end(w);
 }
 

@@ -56,7 +56,8 @@ stop_resume(struct sup *sup)
 		log_info("stop", "resumed: claiming jobs again");
 	}
 	for (i = 0; i < sup->nslots; i++)
-		if (sup->slots[i] != NULL && sup->mode == MODE_RUNNING)
+		if (sup->slots[i] != NULL && !sup->slots[i]->leaving &&
+		    sup->mode == MODE_RUNNING)
 			slot_event(&sup->slots[i]->slot, EV_START, mono_now(),
 			    WHY_NONE);
 	TAILQ_FOREACH(q, &sup->queues, link)

@@ -87,8 +87,11 @@ struct sup {
 	struct queue_list queues;
 	struct cancel_list cancels;   /* under way, see cancel.h */
 	struct forget_list forgets;   /* folders to be removed */
-	struct pool_list pools;
-	unsigned nslots;
+	struct pool_list pools;       /* in the configuration's order, those
+				       * that are leaving last */
+	bool parting;                 /* a slot, pool or queue is leaving */
+	uint32_t gen_floor;           /* generations of slots that left */
+	unsigned nslots;              /* size of slots, holes included */
 	struct proc **slots;          /* by slot index; borrows from pools */
 	unsigned njobs;               /* jobs held, all queues */
 	struct pace *pace;            /* owns; by handler */
@@ -112,7 +115,8 @@ struct sup {
 	struct notify notify;         /* the service manager */
 
 	/* Outcome of the last reload, for status. */
-	char reload_text[512];
+	char *reload_text;            /* owns */
+	unsigned reload_count;        /* attempts */
 	wall_t reload_at;
 	bool reload_ok;
 };

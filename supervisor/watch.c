@@ -40,7 +40,7 @@ watch_queue(struct queue *q, mono_t now)
 	TAILQ_FOREACH(j, &q->jobs, link)
 		if (j->stage == STAGE_RUNNING)
 			note_job(j, now);
-	if (q->waiting && now >= q->sift_after) {
+	if (q->waiting && !q->closing && now >= q->sift_after) {
 		q->sift_after = mono_add(now, SIFT_EVERY);
 		intake_sift(q);
 	}
@@ -50,6 +50,8 @@ watch_queue(struct queue *q, mono_t now)
 static void
 watch_slowly(struct queue *q, mono_t now)
 {
+	if (q->closing)
+		return;
 	if (q->next_due == MONO_NEVER)
 		q->next_due = now;
 	if (q->stuck) {
@@ -70,7 +72,7 @@ watch_intake(struct sup *sup, mono_t now)
 	TAILQ_FOREACH(p, &sup->pools, link)
 		idle = idle || pool_idle(p) > p->nready;
 	TAILQ_FOREACH(q, &sup->queues, link)
-		waits = waits || (q->waiting && !q->stuck);
+		waits = waits || (q->waiting && !q->stuck && !q->closing);
 	if (!idle || !waits || !sup_claims(sup)) {
 		sup->hung_since = 0;
 		return;
@@ -91,7 +93,7 @@ anything_waits(const struct sup *sup)
 	const struct queue *q;
 
 	TAILQ_FOREACH(q, &sup->queues, link)
-		if (q->waiting)
+		if (q->waiting && !q->closing)
 			return (true);
 	return (false);
 }
@@ -128,7 +130,7 @@ watch_phase(struct sup *sup)
 out:
 	if (sup->ready)
 		TAILQ_FOREACH(q, &sup->queues, link)
-			if (now >= q->next_due)
+			if (now >= q->next_due && !q->closing)
 				intake_promote(q);
 	if (sup->njobs > 0 || (sup->ready && anything_waits(sup)))
 		sup_wake_at(sup, sup->watch_at);

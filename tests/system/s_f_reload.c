@@ -102,24 +102,31 @@ START_TEST(t_reload_costs_no_running_job)
 }
 END_TEST
 
-/*
- * What a reload can't do is named, all of it, and nothing else of the file
- * takes effect either.
- */
+/* What a reload can't do is named and stays as it is; the rest applies. */
 START_TEST(t_reload_names_what_needs_a_restart)
 {
-	struct rig *r = rig_start(INI_ONE COMMAND("old", "end.sh"));
+	struct rig *r = rig_start(INI_END("max_attempts = 1\n", "exit 3"));
 	const char *text;
+	json_t *rec;
 
-	rig_daemon_config(r, 0, "max_attempts = 1\n" INI_ONE
-	    COMMAND("new", "end.sh") "[pool q]\nslots = 1\ncpus = 0\n");
-	rig_kill(rig_daemon_pid(r, 0), SIGHUP);
-	rig_until(r, !json_is_true(js(rig_status(r, 0), "config.ok")));
+	reload(r, "lease_ttl = 40s\n" INI_END("max_attempts = 2\n", "exit 3"),
+	    "reloads");
 	text = js_str(rig_status(r, 0), "config.message");
-	ck_assert_msg(strstr(text, "needs a restart") != NULL &&
-	    strstr(text, "pool q came") != NULL &&
-	    strstr(text, "handler new came") != NULL &&
-	    strstr(text, "handler old went") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "needs a restart: supervisor lease_ttl")
+	    != NULL, "%s", text);
+	rig_push(r, Q_INF, "{\"id\":\"v\",\"handler\":\"end\"}");
+	rec = rig_wait_record(r, Q_INF, "v", "failed");
+	ck_assert_int_eq(js_int(rec, "attempt"), 2);
+	/* the lease is what it was, not what the file says */
+	rig_push(r, Q_INF, "{\"id\":\"s\",\"type\":\"selftest\","
+	    "\"input\":{\"op\":\"sleep\",\"seconds\":0.5}}");
+	rig_wait_record(r, Q_INF, "s", "running");
+	ck_assert_int_le(rig_int(r, "EVAL %s 1 {" Q_INF "}:leases w1",
+	    "local t = redis.call('TIME') return "
+	    "redis.call('ZSCORE', KEYS[1], ARGV[1]) - t[1] * 1000"), 16000);
+	reload(r, INI_END("max_attempts = 2\n", "exit 3"), "reloads");
+	text = js_str(rig_status(r, 0), "config.message");
+	ck_assert_msg(strstr(text, "restart") == NULL, "%s", text);
 	rig_stop(&r);
 }
 END_TEST
