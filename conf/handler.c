@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/obj.h"
+#include "base/part.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "conf/file.h"
@@ -156,8 +157,9 @@ resolve_plugin(struct load *ld, struct conf_handler *h)
 		return;
 	}
 	if (strchr(h->path, '/') == NULL)
-		value_replace(&h->path, str_fmt("%s/%s",
-		    dir == NULL ? PLUGINDIR : dir, h->path));
+		value_replace(&h->path, dir != NULL ?
+		    str_fmt("%s/%s", dir, h->path) :
+		    part_path(PLUGINDIR, ".libs/", h->path));
 	load_absolute(ld, &h->path);
 	if ((why = file_check(h->path, false)) != NULL)
 		load_problem(ld, CONF_S_handler, h->name, "path", "%.200s: %s",

@@ -17,16 +17,21 @@
 
 #include "base/err.h"
 #include "base/obj.h"
+#include "base/part.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 
 const char *
 gpu_prober(void)
 {
+	static char *found;   /* for the life of the process */
 	const char *given = getenv("GANGER_GPUPROBE");
 
-	return (given != NULL && given[0] != '\0' ? given :
-	    LIBEXECDIR "/ganger-gpuprobe");
+	if (given != NULL && given[0] != '\0')
+		return (given);
+	if (found == NULL)
+		found = part_path(LIBEXECDIR, "", "ganger-gpuprobe");
+	return (found);
 }
 
 void

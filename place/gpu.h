@@ -62,7 +62,8 @@ int gpu_list_parse(const char *text, size_t n, struct gpu_list *out);
  */
 int gpu_list_probe(const char *prober, dur_t limit, struct gpu_list *out);
 
-/* GANGER_GPUPROBE, else where `make install` puts it. */
+/* GANGER_GPUPROBE, else beside this program, else where `make install` puts
+ * it. Never freed. */
 const char *gpu_prober(void);
 
 /*

@@ -31,6 +31,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/obj.h"
+#include "base/part.h"
 #include "base/pid.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -166,8 +167,8 @@ static char *
 find_child(void)
 {
 	const char *given = getenv("GANGER_CHILD");
-	char *path = xstrdup(given != NULL && given[0] != '\0' ? given :
-	    LIBEXECDIR "/ganger-child");
+	char *path = given != NULL && given[0] != '\0' ? xstrdup(given) :
+	    part_path(LIBEXECDIR, "", "ganger-child");
 
 	if (access(path, X_OK) != 0)
 		life_die(EX_OSERR, "cannot run %s: %s", path, strerror(errno));

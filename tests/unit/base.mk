@@ -4,7 +4,8 @@ BASE_TESTS = \
 	tests/unit/check_base_cpus tests/unit/check_base_cron \
 	tests/unit/check_base_fd \
 	tests/unit/check_base_jsonw tests/unit/check_base_log \
-	tests/unit/check_base_pid tests/unit/check_base_str
+	tests/unit/check_base_part tests/unit/check_base_pid \
+	tests/unit/check_base_str
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 
@@ -25,6 +26,8 @@ tests_unit_check_base_log_CPPFLAGS = $(base_test_cppflags)
 tests_unit_check_base_log_LDADD = $(base_test_ldadd) $(JANSSON_LIBS)
 tests_unit_check_base_pid_CPPFLAGS = $(base_test_cppflags)
 tests_unit_check_base_pid_LDADD = $(base_test_ldadd)
+tests_unit_check_base_part_CPPFLAGS = $(base_test_cppflags)
+tests_unit_check_base_part_LDADD = $(base_test_ldadd)
 tests_unit_check_base_str_CPPFLAGS = $(base_test_cppflags)
 tests_unit_check_base_str_LDADD = $(base_test_ldadd)
 tests_unit_check_base_cron_CPPFLAGS = $(base_test_cppflags)
