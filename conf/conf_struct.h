@@ -16,6 +16,9 @@
 
 #define CONF_MAGIC 0x636f6e66u
 #define CONF_AUTO INT64_C(-1)      /* "auto" in a field of type count */
+/* Words in a field of type rlim. */
+#define CONF_INHERIT UINT64_MAX
+#define CONF_UNLIMITED (UINT64_MAX - 1)
 #define CONF_SLOTS_MAX 1024u       /* of all pools together */
 
 /* In the order of the names in [handler] kind. */
@@ -31,6 +34,7 @@ enum conf_kind { CONF_COMMAND, CONF_RUNNER, CONF_PLUGIN };
 #define CONF_T_list char **
 #define CONF_T_pairs char **
 #define CONF_T_enum int
+#define CONF_T_rlim uint64_t
 
 #define CONF_FIELD(section, key, type, def, min, max, class, doc) \
 	CONF_T_##type key;

@@ -7,6 +7,7 @@
  *
  * type: dur size int bool str path list enum, or
  *   count   int64_t, a whole number or "auto" (CONF_AUTO)
+ *   rlim    uint64_t, a size, "unlimited" or "inherit"
  *   pairs   char **, NULL-terminated "NAME=value"; the key is "env.NAME"
  * default, min, max: text as one writes it in the file. For enum `min` is the
  * list of names instead. An empty default that stands for a computed value
@@ -75,6 +76,10 @@
 	X(supervisor, no_progress_timeout, dur, "0", "0", "365d", LIVE, \
 	    "A job that reports no progress and prints nothing for this long is " \
 	    "killed as no-progress. 0: never.") \
+	X(supervisor, queue_ttl, dur, "0", "0", "3650d", LIVE, \
+	    "A job that names no ttl expires when it has not started so long " \
+	    "after its queued_at (or after it was first seen; after it was due, " \
+	    "if it is delayed). 0: never.") \
 	X(supervisor, shutdown_grace, dur, "30s", "0", "24h", LIVE, \
 	    "At TERM: time for running jobs to end before they are killed and " \
 	    "handed back, uncharged.") \
@@ -204,6 +209,9 @@
 	    "queue is always added.") \
 	X(pool, handlers, list, "", "", "", RESPAWN, \
 	    "Handlers that may run here. Empty: all.") \
+	X(pool, queue_ttl, dur, "0", "0", "3650d", LIVE, \
+	    "As [supervisor] queue_ttl, for the jobs of this pool's queues. 0: " \
+	    "that one.") \
 	X(pool, memory_limit, size, "0", "0", "1024T", RESPAWN, \
 	    "Memory of one slot with all its processes. A job that goes over " \
 	    "it ends as out-of-memory. 0: no limit.") \
@@ -218,7 +226,31 @@
 	    "whole host is out of memory; lower than the daemon's own needs " \
 	    "a privilege.") \
 	X(pool, nice, int, "0", "-20", "19", RESPAWN, \
-	    "Nice value of the slots' processes.")
+	    "Nice value of the slots' processes.") \
+	X(pool, limit_nofile, rlim, "inherit", "", "", RESPAWN, \
+	    "Open files of each process of a slot, as ulimit -n: soft and hard " \
+	    "limit alike. More than the daemon's own hard limit needs a " \
+	    "privilege; where that is lacking it is the most that may be had, " \
+	    "with a warning. inherit: the daemon's own limits.") \
+	X(pool, limit_core, rlim, "inherit", "", "", RESPAWN, \
+	    "Size of a core file, as ulimit -c (but in bytes). 0: none is " \
+	    "written.") \
+	X(pool, limit_as, rlim, "inherit", "", "", RESPAWN, \
+	    "Address space of each process, as ulimit -v (but in bytes). CUDA " \
+	    "reserves far more than it uses; memory_limit is what is meant as " \
+	    "a rule.") \
+	X(pool, limit_memlock, rlim, "inherit", "", "", RESPAWN, \
+	    "Memory that each process may lock, as ulimit -l (but in bytes).") \
+	X(pool, limit_stack, rlim, "inherit", "", "", RESPAWN, \
+	    "Stack of each process, as ulimit -s (but in bytes); also what a " \
+	    "new thread gets by default.") \
+	X(pool, limit_fsize, rlim, "inherit", "", "", RESPAWN, \
+	    "Size of a file that a process writes, as ulimit -f (but in " \
+	    "bytes).") \
+	X(pool, limit_nproc, rlim, "inherit", "", "", RESPAWN, \
+	    "Processes and threads of the user, all slots and programs " \
+	    "together, as ulimit -u; not kept for root. pids_limit counts one " \
+	    "slot's.")
 
 #define CONF_HANDLER_ROWS(X) \
 	X(handler, kind, enum, "", "command runner plugin", "", RESPAWN, \

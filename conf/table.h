@@ -15,7 +15,7 @@
 enum conf_type {
 	CONF_TYPE_dur, CONF_TYPE_size, CONF_TYPE_int, CONF_TYPE_count,
 	CONF_TYPE_bool, CONF_TYPE_str, CONF_TYPE_path, CONF_TYPE_list,
-	CONF_TYPE_enum, CONF_TYPE_pairs, CONF_NTYPES
+	CONF_TYPE_enum, CONF_TYPE_pairs, CONF_TYPE_rlim, CONF_NTYPES
 };
 
 enum conf_class { CONF_LIVE, CONF_RESPAWN, CONF_RESTART };

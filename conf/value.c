@@ -19,7 +19,7 @@
 
 union value {
 	int64_t i;   /* dur, int, count */
-	uint64_t u;  /* size */
+	uint64_t u;  /* size, rlim */
 	bool b;
 	int e;
 	char *s;     /* str, path; owned */
@@ -247,6 +247,39 @@ put_pairs(const struct conf_row *row, const union value *v, struct buf *b)
 	put_words(v, b, " ");
 }
 
+static const struct {
+	const char *name;
+	uint64_t u;
+} rlim_words[] = {
+	{ "inherit", CONF_INHERIT }, { "unlimited", CONF_UNLIMITED },
+};
+
+static int
+parse_rlim(const struct conf_row *row, const char *text, union value *v)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(rlim_words); i++)
+		if (strcasecmp(text, rlim_words[i].name) == 0) {
+			v->u = rlim_words[i].u;
+			return (0);
+		}
+	return (str_size(text, &v->u));
+}
+
+static void
+put_rlim(const struct conf_row *row, const union value *v, struct buf *b)
+{
+	size_t i;
+
+	for (i = 0; i < NELEM(rlim_words); i++)
+		if (v->u == rlim_words[i].u) {
+			(void)buf_puts(b, rlim_words[i].name);
+			return;
+		}
+	str_size_put(b, v->u);
+}
+
 static int
 compare_int(const union value *a, const union value *b)
 {
@@ -312,6 +345,9 @@ static const struct type types[CONF_NTYPES] = {
 	    put_enum, compare_enum, NULL },
 	[CONF_TYPE_pairs] = { "variables", "variables", sizeof(char **),
 	    parse_pairs, put_pairs, compare_list, fini_list },
+	[CONF_TYPE_rlim] = { "size, unlimited or inherit",
+	    "a number or size, unlimited or inherit", sizeof(uint64_t),
+	    parse_rlim, put_rlim, compare_size, NULL },
 };
 
 static void

@@ -214,17 +214,30 @@ gate_time(struct job *j)
 	return (true);
 }
 
+/* What holds for a job that names none itself. */
+static dur_t
+queue_ttl(const struct job *j)
+{
+	dur_t own = j->pool->conf->queue_ttl;
+
+	return (own > 0 ? own : j->q->sup->conf->supervisor.queue_ttl);
+}
+
 static bool
 gate_ttl(struct job *j)
 {
+	dur_t ttl = j->spec.ttl > 0 ? j->spec.ttl : queue_ttl(j);
 	struct outcome o = OUTCOME(CAUSE_EXPIRED);
 	wall_t now = sup_wall(j->q->sup), from;
 
-	if (j->spec.ttl == 0 || j->hist.ran)
+	if (ttl == 0 || j->hist.ran)
 		return (false);
 	from = j->spec.queued_at > 0 ? j->spec.queued_at :
 	    j->hist.first > 0 ? j->hist.first : now;
-	if (now < from + j->spec.ttl / DUR_MS)
+	/* nobody wanted it sooner, unless the job says so itself */
+	if (j->spec.ttl == 0 && j->hist.due > from)
+		from = j->hist.due;
+	if (now < from + ttl / DUR_MS)
 		return (false);
 	finish_job(j, &o);
 	return (true);

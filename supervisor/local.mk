@@ -38,6 +38,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/reload.c supervisor/reload.h \
 	supervisor/rename.c supervisor/rename.h \
 	supervisor/reshape.c supervisor/reshape.h \
+	supervisor/rlimit.c supervisor/rlimit.h \
 	supervisor/route.c supervisor/route.h \
 	supervisor/schedule.c supervisor/schedule.h \
 	supervisor/settle.c supervisor/settle.h \

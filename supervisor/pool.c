@@ -16,6 +16,7 @@
 #include "supervisor/lease.h"
 #include "supervisor/pace.h"
 #include "supervisor/proc.h"
+#include "supervisor/rlimit.h"
 #include "supervisor/split.h"
 #include "supervisor/sup.h"
 
@@ -32,6 +33,7 @@ pool_new(struct sup *sup, const struct conf_pool *conf)
 	p->sup = sup;
 	p->conf = conf;
 	p->name = xstrdup(conf->name);
+	rlimit_check(conf);
 	p->gpu = conf->ndevices > 0 || conf->all_devices;
 	TAILQ_INIT(&p->ready);
 	p->last_handler = -1;

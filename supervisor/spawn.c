@@ -29,6 +29,7 @@
 
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
+#include "supervisor/rlimit.h"
 #include "supervisor/sup.h"
 
 #define FD_HIGH 16   /* ours are moved above the child's own five */
@@ -215,6 +216,7 @@ become_child(const struct launch *l)
 	write_oom_adj(l->oom_adj);
 	if (l->nice != 0)
 		(void)setpriority(PRIO_PROCESS, 0, l->nice);
+	rlimit_apply(l->p->pool->conf);
 	for (i = 0; i < 5; i++)
 		if (dup2(l->fd[i], i) < 0)
 			_exit(CHILD_EXIT_STARTUP);

@@ -202,6 +202,36 @@ START_TEST(t_job_past_its_ttl_expires)
 }
 END_TEST
 
+/* Jobs that name no ttl have their queue's; a job's own goes before it, and a
+ * delay is not waiting. */
+START_TEST(t_queue_ttl_is_for_jobs_that_name_none)
+{
+	struct rig *r = rig_start("queue_ttl = 1h\nretry_backoff = 10ms\n"
+	    "[pool p]\nslots = 1\nqueues = " Q_INF "\nqueue_ttl = 2s\n"
+	    "[pool o]\nslots = 1\nqueues = " Q_CPU "\n"
+	    "[handler selftest]\n");
+	double ago = redis_time(r) * 1000 - 60000;
+	json_t *rec;
+
+	rig_pushf(r, Q_INF, ECHO("q1", "\"queued_at\":%.0f,"), ago);
+	rig_pushf(r, Q_INF, ECHO("q2", "\"queued_at\":%.0f,\"ttl\":600,"), ago);
+	rig_pushf(r, Q_INF, ECHO("q3", "\"queued_at\":%.0f,\"delay\":60.5,"),
+	    ago);
+	rig_push(r, Q_INF, ECHO("q4", ""));
+	rig_pushf(r, Q_CPU, ECHO("o1", "\"queued_at\":%.0f,"), ago);
+	rig_pushf(r, Q_CPU, ECHO("o2", "\"queued_at\":%.0f,"), ago - 3600e3);
+	rec = rig_wait_record(r, Q_INF, "q1", "expired");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "expired");
+	ck_assert_ptr_nonnull(strstr(js_str(rec, "error.message"), "ttl"));
+	rig_wait_record(r, Q_INF, "q2", "done");
+	rig_wait_record(r, Q_INF, "q3", "done");
+	rig_wait_record(r, Q_INF, "q4", "done");
+	rig_wait_record(r, Q_CPU, "o1", "done");
+	rig_wait_record(r, Q_CPU, "o2", "expired");
+	rig_stop(&r);
+}
+END_TEST
+
 /* Of two live jobs with one unique value the second is refused. */
 START_TEST(t_duplicate_of_a_live_job_is_refused)
 {
@@ -245,5 +275,6 @@ RIG_MAIN("s_c_sched",
     t_delay_and_run_at_are_kept,
     t_run_at_in_the_past_runs_at_once,
     t_job_past_its_ttl_expires,
+    t_queue_ttl_is_for_jobs_that_name_none,
     t_duplicate_of_a_live_job_is_refused,
     t_known_id_is_a_job_of_its_own)
