@@ -1,8 +1,9 @@
 /*
- * ganger cancel: a job that waits is taken out of its queue here, in one
- * atomic step, and recorded as cancelled; one that a worker holds is that
- * worker's to stop, and is waited for. Either side may win a race; exactly
- * one does, because taking the element out is what decides.
+ * ganger cancel: the fleet's workers do it, by ai:control like everybody
+ * else's cancels, wherever the job is. Only where none of them takes it (none
+ * lives, or none serves its queue) a waiting job is taken out of its queue
+ * here, in one atomic step, and recorded as cancelled. Either side may win a
+ * race; exactly one does, because taking the element out is what decides.
  */
 #include "config.h"
 
@@ -26,6 +27,7 @@
 
 #define PATIENCE (30 * DUR_S)
 #define LOOK_MS 50
+#define SELF_AFTER (1 * DUR_S)  /* that long it is the workers' */
 #define RESULT_TTL (24 * 3600 * DUR_S)   /* without a configuration */
 
 static const char cancel_lua[] =
@@ -42,6 +44,7 @@ struct cancel {
 struct doomed {
 	struct job_spec spec;     /* slices point into the place's member */
 	const struct place *place;
+	unsigned attempt;         /* charged ones so far */
 	wall_t now;
 	dur_t ttl;
 };
@@ -61,7 +64,7 @@ put_record(struct buf *b, const struct cancel *c, const struct doomed *d,
 	jsonw_kstr(&w, "id", c->id);
 	jsonw_kstr(&w, "queue", d->place->queue);
 	jsonw_kstr(&w, "state", "cancelled");
-	jsonw_kint(&w, "attempt", 0);
+	jsonw_kuint(&w, "attempt", d->attempt);
 	if (event) {
 		jsonw_kstr(&w, "cause", "cancelled");
 		jsonw_end(&w);
@@ -88,6 +91,19 @@ result_ttl(struct cli *cli, const struct job_spec *spec)
 	if (cli_has(cli, OPT_REDIS) && !cli_has(cli, OPT_CONFIG))
 		return (RESULT_TTL);
 	return (cli_conf(cli)->supervisor.result_ttl);
+}
+
+/* Its charged attempts, "a2 ..." in its queue's history; 0: it has none. */
+static unsigned
+attempts_of(const struct cancel *c, const char *queue)
+{
+	redisReply *r = rds_cmd(c->cli, "HGET {%s}:history %s", queue, c->id);
+	unsigned n = 0;
+
+	if (r->type == REDIS_REPLY_STRING)
+		(void)sscanf(r->str, "a%u", &n);
+	freeReplyObject(r);
+	return (n);
 }
 
 /* Runs the script; true if the job was there and is cancelled now. */
@@ -136,6 +152,7 @@ cancel_waiting(struct cancel *c, bool *seenp)
 		job_parse(place.member + place.offset,
 		    place.len - place.offset, SIZE_MAX, &d.spec, &problem);
 		d.place = &place;
+		d.attempt = attempts_of(c, place.queue);
 		d.now = wall_now();
 		d.ttl = result_ttl(c->cli, &d.spec);
 		done = take_out(c, &d);
@@ -184,55 +201,74 @@ final_record(struct cancel *c, bool *seenp)
 	return (rec);
 }
 
-/*
- * A worker holds the job, or it is on its way between two places: ask, and
- * look again until it is final.
- */
-static int
-stop_running(struct cancel *c)
+/* It is nowhere: no record, in no queue, with no worker. Looked at for a
+ * while, because it may be on its way between two places. */
+_Noreturn static void
+is_unknown(const struct cancel *c)
+{
+	cli_die(CLI_FAILED, "unknown job %s", c->id);
+}
+
+/* Looks until it is final, and lends a hand where no worker does. */
+static json_t *
+wait_end(struct cancel *c, bool heard)
 {
 	mono_t deadline = cli_deadline(c->cli, PATIENCE);
-	bool recorded, seen;
-	unsigned absent = 0;
+	mono_t self_at = heard ? mono_add(mono_now(), SELF_AFTER) : 0;
+	bool recorded, seen = true;
+	unsigned absent = 0, ms = 1;
 	json_t *rec;
-	int rc;
 
-	if (ask_workers(c) == 0)
-		cli_die(CLI_UNREACHABLE, "no worker listens that could stop "
-		    "%s", c->id);
 	for (;;) {
-		if ((rec = final_record(c, &recorded)) != NULL) {
-			rc = say_final(c, rec);
-			json_decref(rec);
-			return (rc);
-		}
-		if (!cancel_waiting(c, &seen) && !seen && !recorded &&
-		    ++absent > 20)
-			cli_die(CLI_FAILED, "unknown job %s", c->id);
+		if ((rec = final_record(c, &recorded)) != NULL)
+			return (rec);
+		if (mono_now() >= self_at && cancel_waiting(c, &seen))
+			continue;
+		if (!heard)
+			cli_die(CLI_UNREACHABLE, "no worker listens that "
+			    "could stop %s", c->id);
+		if (!seen && !recorded && ++absent > 20)
+			is_unknown(c);
 		if (mono_now() >= deadline)
 			cli_die(CLI_TIMEOUT, "%s was asked to stop, but has "
 			    "not ended yet", c->id);
-		poll(NULL, 0, LOOK_MS);
+		poll(NULL, 0, (int)ms);
+		ms = 2 * ms < LOOK_MS ? 2 * ms : LOOK_MS;
 	}
+}
+
+/* Whether it is anywhere: waiting, leased, or with a record. */
+static bool
+is_known(const struct cancel *c, bool recorded)
+{
+	struct place place;
+	bool known = recorded;
+
+	if (!known) {
+		place_find(c->cli, c->fleet, c->id, &place);
+		known = place.where != PLACE_NONE;
+		place_fini(&place);
+	}
+	return (known);
 }
 
 int
 cmd_cancel(struct cli *cli)
 {
 	struct cancel c = { .cli = cli, .id = cli->argv[0] };
-	bool recorded, seen;
+	bool recorded;
 	json_t *rec;
 	int rc;
 
 	if (!str_id_ok(slice_of(c.id)))
 		cli_usage(cli->cmd, "bad id \"%s\"", c.id);
 	c.fleet = fleet_load(cli);
-	rec = final_record(&c, &recorded);
-	if (rec == NULL && cancel_waiting(&c, &seen))
-		rec = final_record(&c, &recorded);
-	else if (rec == NULL && !seen && !recorded)
-		cli_die(CLI_FAILED, "unknown job %s", c.id);
-	rc = rec != NULL ? say_final(&c, rec) : stop_running(&c);
+	if ((rec = final_record(&c, &recorded)) == NULL) {
+		if (!is_known(&c, recorded))
+			is_unknown(&c);
+		rec = wait_end(&c, ask_workers(&c) > 0);
+	}
+	rc = say_final(&c, rec);
 	json_decref(rec);
 	fleet_free(&c.fleet);
 	return (rc);

@@ -1,5 +1,5 @@
 # Tests of the program ganger against a redis-server of their own.
-cli_tests = tests/cli/check_cli.py tests/cli/check_docs.sh \
+cli_tests = tests/cli/check_cancel.py tests/cli/check_cli.py tests/cli/check_docs.sh \
 	tests/cli/check_up.py
 TESTS += $(cli_tests)
 EXTRA_DIST += $(cli_tests) tests/cli/cli_rig.py tests/cli/fake_gangerd.py
