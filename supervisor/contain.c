@@ -265,14 +265,15 @@ contain_join(const struct contain *c)
 	return (c->dir == NULL ? 0 : cgroup_join(c->dir));
 }
 
-static void
+/* False: some may be missing. */
+static bool
 list_pids(const struct contain *c, pid_t child, struct pids *out)
 {
 	out->n = 0;
 	if (c->way == CONTAIN_SWEEP)
-		sweep_pids(c->mark, child, out);
-	else
-		cgroup_pids(c->dir, out);
+		return (sweep_pids(c->mark, child, out));
+	cgroup_pids(c->dir, out);
+	return (true);
 }
 
 unsigned
@@ -280,7 +281,7 @@ contain_list(struct contain *c, pid_t child, pid_t *pids, unsigned max)
 {
 	static struct pids p;
 
-	list_pids(c, child, &p);
+	(void)list_pids(c, child, &p);
 	if (max > p.n)
 		max = p.n;
 	memcpy(pids, p.pid, max * sizeof(*pids));
@@ -300,7 +301,7 @@ contain_signal(struct contain *c, pid_t child, int sig, pid_t except)
 	}
 	if (sig == SIGKILL && except == 0 && c->way == CONTAIN_FREEZER)
 		return (cgroup_freeze_and_kill(c->dir));
-	list_pids(c, child, &p);
+	(void)list_pids(c, child, &p);
 	for (i = 0; i < p.n; i++)
 		if (p.pid[i] != except && kill(p.pid[i], sig) == 0)
 			n++;
@@ -311,11 +312,13 @@ unsigned
 contain_count(struct contain *c, pid_t child, struct buf *holder)
 {
 	static struct pids p;
+	bool whole;
 
 	if (c->way == CONTAIN_CGROUP2 && !cgroup_populated(c->dir))
 		return (0);
-	list_pids(c, child, &p);
+	whole = list_pids(c, child, &p);
 	if (p.n > 0 && holder != NULL)
 		sweep_describe(p.pid[0], holder);
-	return (p.n > 0 ? p.n : c->way == CONTAIN_CGROUP2 ? 1 : 0);
+	/* unseen: a populated group, or what a look through /proc missed */
+	return (p.n > 0 ? p.n : c->way == CONTAIN_CGROUP2 || !whole ? 1 : 0);
 }

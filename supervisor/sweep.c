@@ -71,10 +71,27 @@ sweep_has_mark(pid_t pid, const char *mark)
 	return (found);
 }
 
-void
+/* The newest pid of the system; 0: can't be told. */
+static int
+last_pid(void)
+{
+	char *text = read_small("/proc/loadavg"), *at = strrchr(text, ' ');
+	int pid = at != NULL ? atoi(at) : 0;
+
+	free(text);
+	return (pid);
+}
+
+/*
+ * A process that forks and leaves is always ahead of the look, which goes up
+ * as new pids do: it can't be missed, if its mark is read when it is met, and
+ * the numbers don't start again from below in the meantime.
+ */
+bool
 sweep_pids(const char *mark, pid_t child, struct pids *out)
 {
 	static struct { pid_t pid, ppid; } all[SEEN_MAX];
+	int before = last_pid();
 	unsigned n = 0, i;
 	struct dirent *e;
 	bool grown;
@@ -83,7 +100,7 @@ sweep_pids(const char *mark, pid_t child, struct pids *out)
 	DIR *d;
 
 	if ((d = opendir("/proc")) == NULL)
-		return;
+		return (false);
 	while ((e = readdir(d)) != NULL && n < SEEN_MAX) {
 		if ((pid = atoi(e->d_name)) <= 0 || pid == getpid() ||
 		    !read_stat(pid, &all[n].ppid, &state, NULL, 0))
@@ -92,13 +109,12 @@ sweep_pids(const char *mark, pid_t child, struct pids *out)
 		if (state == 'Z' || state == 'X')
 			continue;
 		all[n++].pid = pid;
+		if (sweep_has_mark(pid, mark))
+			pids_add(out, pid);
 	}
 	(void)closedir(d);
 	if (child > 0)
 		pids_add(out, child);
-	for (i = 0; i < n; i++)
-		if (sweep_has_mark(all[i].pid, mark))
-			pids_add(out, all[i].pid);
 	do {
 		grown = false;
 		for (i = 0; i < n; i++)
@@ -108,6 +124,7 @@ sweep_pids(const char *mark, pid_t child, struct pids *out)
 				grown = out->n < PIDS_MAX;
 			}
 	} while (grown);
+	return (n < SEEN_MAX && last_pid() >= before);
 }
 
 unsigned

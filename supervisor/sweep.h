@@ -12,8 +12,11 @@
 #include "base/buf.h"
 #include "supervisor/pids.h"
 
-/* Adds the processes of a slot, zombies left out. child: 0 if it is gone. */
-void sweep_pids(const char *mark, pid_t child, struct pids *out);
+/*
+ * Adds the processes of a slot, zombies left out. child: 0 if it is gone.
+ * False: one may have been missed, look again.
+ */
+bool sweep_pids(const char *mark, pid_t child, struct pids *out);
 /* Its first environment has GANGER_MARK=mark. A mark that ends with '/'
  * stands for all that begin with it. */
 bool sweep_has_mark(pid_t pid, const char *mark);

@@ -365,7 +365,11 @@ rig_limit(void)
 bool
 rig_fast(void)
 {
-	return (rig_limit() <= 10.0);
+	double load = 0;
+
+	(void)getloadavg(&load, 1);
+	return (rig_limit() <= 10.0 &&
+	    load <= 2.0 * (double)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 void
