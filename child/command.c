@@ -23,6 +23,7 @@
 #include "child/progress.h"
 #include "child/report.h"
 #include "child/result.h"
+#include "child/sandbox.h"
 #include "child/spawn.h"
 
 #define READ_CHUNK 4096
@@ -156,13 +157,17 @@ static int
 start_process(struct command *cmd, struct child_handler *h,
     const struct spawn_user *user, int in, int progress, struct buf *why)
 {
+	struct sandbox box;
 	struct spawn s = {
 		.argv = h->conf->argv,
 		.cwd = cmd->job->dirs.work,
 		.in_fd = in,
 		.extra_fd = progress,
 		.user = user,
+		.box = &box,
 	};
+	const char *const places[] = { cmd->job->dirs.work,
+	    cmd->job->dirs.output, cmd->job->dirs.checkpoint, NULL };
 	struct env e;
 	int r;
 
@@ -170,7 +175,10 @@ start_process(struct command *cmd, struct child_handler *h,
 	env_set(&e, "GANGER_RESULT", cmd->result);
 	env_set(&e, "GANGER_PROGRESS_FD", "3");
 	s.env = e.v;
-	r = spawn_process(&s, &cmd->proc, why);
+	r = sandbox_open(&box, h->conf->sandbox, places, why);
+	if (r == 0)
+		r = spawn_process(&s, &cmd->proc, why);
+	sandbox_close(&box);
 	env_fini(&e);
 	return (r);
 }

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "child/child.h"
+#include "child/sandbox.h"
 #include "child/spawn.h"
 
 static int
@@ -135,6 +136,28 @@ dirs_make(const struct start *s, struct slice id,
 		r = dirs_private(s, user, &d->work, why);
 	if (r != 0)
 		dirs_drop(d);
+	return (r);
+}
+
+int
+dirs_sandbox(const struct start *s, enum sandbox_level level,
+    struct sandbox *b, struct buf *why)
+{
+	char *outputs = str_fmt("%s/outputs", s->state_dir);
+	char *checkpoints = str_fmt("%s/checkpoints", s->state_dir);
+	const char *const places[] = { s->work_dir, outputs, checkpoints,
+	    NULL };
+	int r;
+
+	/* a rule is about a folder that is there */
+	if (level == SANDBOX_NONE)
+		r = sandbox_open(b, level, places, why);
+	else if (dir_make(outputs, 0700) != 0 || dir_make(checkpoints, 0700) != 0)
+		r = complain(why, outputs);
+	else
+		r = sandbox_open(b, level, places, why);
+	free(outputs);
+	free(checkpoints);
 	return (r);
 }
 

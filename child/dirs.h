@@ -9,8 +9,9 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "proto/startup.h"
 
-struct start;
+struct sandbox;
 struct spawn_user;
 
 struct dirs {
@@ -25,6 +26,13 @@ struct dirs {
  */
 int dirs_make(const struct start *s, struct slice id,
     const struct spawn_user *user, struct dirs *d, struct buf *why);
+
+/*
+ * A sandbox whose process may write to the folders of all jobs, as a runner
+ * and a plugin must. See sandbox_open.
+ */
+int dirs_sandbox(const struct start *s, enum sandbox_level level,
+    struct sandbox *b, struct buf *why);
 
 /* Only fills in where the three would be; none is made. The number is unique
  * among the jobs of this run of the supervisor. */

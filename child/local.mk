@@ -11,7 +11,8 @@ libchild_a_SOURCES = \
 	child/plugin.c child/plugin.h child/plugin_host.c \
 	child/plugin_host.h child/prepare.c child/prepare.h \
 	child/progress.c child/progress.h child/report.c child/report.h \
-	child/result.c child/result.h child/runner.c child/runner.h \
+	child/result.c child/result.h child/sandbox.c \
+	child/sandbox.h child/runner.c child/runner.h \
 	child/runner_msg.c child/runner_msg.h child/runner_proc.c \
 	child/runner_proc.h child/spawn.c child/spawn.h child/start.c \
 	child/start.h child/tree.c child/tree.h child/trim.c child/trim.h \

@@ -27,6 +27,7 @@
 #include "child/model_cache.h"
 #include "child/plugin.h"
 #include "child/report.h"
+#include "child/sandbox.h"
 #include "child/spawn.h"
 #include "child/start.h"
 #include "child/trim.h"
@@ -121,6 +122,16 @@ take_place(struct child *c, struct buf *why)
 	return (0);
 }
 
+/* Before there are threads, which would stay outside. */
+static int
+confine(struct child *c, struct buf *why)
+{
+
+	if (sandbox_child(c, why) != 0)
+		return (fail_start(c, why, CHILD_EXIT_STARTUP));
+	return (0);
+}
+
 static void
 on_link(struct child *c, void *arg, short revents)
 {
@@ -183,6 +194,7 @@ serve(struct child *c)
 
 	buf_init(&why, 8192);
 	if ((code = take_place(c, &why)) == 0 &&
+	    (code = confine(c, &why)) == 0 &&
 	    (code = join(c, &why)) == 0 &&
 	    (code = open_handlers(c, &why)) == 0) {
 		trim_memory();

@@ -39,13 +39,17 @@ bool
 prepare_user(struct child *c, struct child_handler *h,
     const struct spawn_user **up, struct buf *why)
 {
+	bool other = h->conf->user != NULL || h->conf->group != NULL ||
+	    (h->conf->groups != NULL && h->conf->groups[0] != NULL);
 
-	if (h->conf->user != NULL && h->user == NULL) {
+	if (other && h->user == NULL) {
 		if (dirs_open_way(c->start, why) != 0)
 			return (false);
-		if (spawn_user_find(h->conf->user, &h->user) != 0) {
-			buf_printf(why, "handler %s: no user %s",
-			    h->conf->name, h->conf->user);
+		if (spawn_user_find(h->conf->user, h->conf->group,
+		    h->conf->groups, &h->user) != 0) {
+			buf_printf(why, "handler %s: no user %s, or one of its "
+			    "groups does not exist", h->conf->name,
+			    h->conf->user != NULL ? h->conf->user : "(own)");
 			return (false);
 		}
 	}

@@ -18,8 +18,10 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "child/dirs.h"
 #include "child/prepare.h"
 #include "child/runner_msg.h"
+#include "child/sandbox.h"
 #include "child/spawn.h"
 
 #define READ_CHUNK (64u << 10)
@@ -111,12 +113,14 @@ static int
 spawn_runner(struct runner *r, const struct spawn_user *user, int fd,
     struct buf *why)
 {
+	struct sandbox box;
 	struct spawn s = {
 		.argv = r->handler->conf->argv,
 		.cwd = r->work,
 		.in_fd = -1,
 		.extra_fd = fd,
 		.user = user,
+		.box = &box,
 	};
 	struct env e;
 	int rc;
@@ -125,7 +129,12 @@ spawn_runner(struct runner *r, const struct spawn_user *user, int fd,
 	env_set(&e, "GANGER_WORKDIR", r->work);
 	env_set(&e, "GANGER_RUNNER_FD", "3");
 	s.env = e.v;
-	rc = spawn_process(&s, &r->proc, why);
+	rc = dirs_sandbox(r->child->start, r->handler->conf->sandbox, &box,
+	    why);
+	if (rc == 0) {
+		rc = spawn_process(&s, &r->proc, why);
+		sandbox_close(&box);
+	}
 	env_fini(&e);
 	return (rc);
 }

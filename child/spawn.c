@@ -27,6 +27,7 @@
 #include "base/obj.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "child/sandbox.h"
 #include "child/tree.h"
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -37,6 +38,7 @@
 	X(FDS, "could not arrange its descriptors") \
 	X(USER, "could not become its user") \
 	X(CWD, "could not enter its directory") \
+	X(BOX, "could not enter its sandbox") \
 	X(EXEC, "could not run it")
 
 enum stage {
@@ -121,6 +123,8 @@ run_image(const struct spawn *s, int report)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (chdir(s->cwd) != 0)
 		give_up(report, STAGE_CWD);
+	if (s->box != NULL && sandbox_enter(s->box) != 0)
+		give_up(report, STAGE_BOX);
 	execvpe(s->argv[0], s->argv, s->env);
 	give_up(report, STAGE_EXEC);
 }
@@ -189,27 +193,6 @@ spawn_process(const struct spawn *s, struct proc *p, struct buf *why)
 	return (-ERR_SYSTEM);
 }
 
-int
-spawn_user_find(const char *name, struct spawn_user **up)
-{
-	struct spawn_user *u;
-	struct passwd *pw;
-	int n = 0;
-
-	if ((pw = getpwnam(name)) == NULL)
-		return (-ERR_NOTFOUND);
-	u = xcalloc(1, sizeof(*u));
-	u->uid = pw->pw_uid;
-	u->gid = pw->pw_gid;
-	getgrouplist(name, u->gid, NULL, &n);
-	u->groups = xcalloc((size_t)n + 1, sizeof(*u->groups));
-	u->ngroups = n;
-	if (getgrouplist(name, u->gid, u->groups, &u->ngroups) < 0)
-		u->ngroups = 0;
-	*up = u;
-	return (0);
-}
-
 void
 spawn_user_free(struct spawn_user **up)
 {
@@ -219,6 +202,71 @@ spawn_user_free(struct spawn_user **up)
 	free((*up)->groups);
 	free(*up);
 	*up = NULL;
+}
+
+static int
+take_named(struct spawn_user *u, char *const *names)
+{
+	struct group *gr;
+	int n = 0;
+
+	while (names[n] != NULL)
+		n++;
+	u->groups = xcalloc((size_t)n, sizeof(*u->groups));
+	for (; *names != NULL; names++) {
+		if ((gr = getgrnam(*names)) == NULL)
+			return (-ERR_NOTFOUND);
+		u->groups[u->ngroups++] = gr->gr_gid;
+	}
+	return (0);
+}
+
+static void
+take_memberships(struct spawn_user *u, const char *name)
+{
+	int n = 0;
+
+	getgrouplist(name, u->gid, NULL, &n);
+	u->groups = xcalloc((size_t)n + 1, sizeof(*u->groups));
+	u->ngroups = n;
+	if (getgrouplist(name, u->gid, u->groups, &u->ngroups) < 0)
+		u->ngroups = 0;
+}
+
+static int
+fill_user(struct spawn_user *u, const char *user, const char *group,
+    char *const *groups)
+{
+	struct passwd *pw = user != NULL ? getpwnam(user) : getpwuid(getuid());
+	struct group *gr;
+
+	if (user != NULL && pw == NULL)
+		return (-ERR_NOTFOUND);
+	u->uid = pw != NULL ? pw->pw_uid : getuid();
+	u->gid = user != NULL ? pw->pw_gid : getgid();
+	if (group != NULL) {
+		if ((gr = getgrnam(group)) == NULL)
+			return (-ERR_NOTFOUND);
+		u->gid = gr->gr_gid;
+	}
+	if (groups != NULL && groups[0] != NULL)
+		return (take_named(u, groups));
+	if (pw != NULL)
+		take_memberships(u, pw->pw_name);
+	return (0);
+}
+
+int
+spawn_user_find(const char *user, const char *group, char *const *groups,
+    struct spawn_user **up)
+{
+	struct spawn_user *u = xcalloc(1, sizeof(*u));
+	int r = fill_user(u, user, group, groups);
+
+	if (r != 0)
+		spawn_user_free(&u);
+	*up = u;
+	return (r);
 }
 
 static size_t

@@ -20,8 +20,12 @@ struct spawn_user {
 	int ngroups;
 };
 
-/* 0 and the user, or -ERR_NOTFOUND. */
-int spawn_user_find(const char *name, struct spawn_user **up);
+/*
+ * By names: user may be NULL (this process's own), so may group (the user's)
+ * and groups (those that the user is in). 0, or -ERR_NOTFOUND.
+ */
+int spawn_user_find(const char *user, const char *group, char *const *groups,
+    struct spawn_user **up);
 void spawn_user_free(struct spawn_user **up);
 
 struct spawn {
@@ -31,6 +35,7 @@ struct spawn {
 	int in_fd;                      /* becomes 0; -1: /dev/null stays */
 	int extra_fd;                   /* becomes SPAWN_EXTRA_FD; -1: none */
 	const struct spawn_user *user;  /* NULL: as this process */
+	const struct sandbox *box;      /* NULL: none */
 };
 
 /*

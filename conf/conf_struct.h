@@ -24,6 +24,10 @@
 /* In the order of the names in [handler] kind. */
 enum conf_kind { CONF_COMMAND, CONF_RUNNER, CONF_PLUGIN };
 
+/* In the order of the names in [handler] sandbox. */
+enum conf_sandbox { CONF_SANDBOX_NONE, CONF_SANDBOX_DEFAULT,
+	CONF_SANDBOX_STRICT };
+
 #define CONF_T_dur dur_t
 #define CONF_T_size uint64_t
 #define CONF_T_int int64_t

@@ -290,7 +290,20 @@
 	    "CUDA_VISIBLE_DEVICES are taken.") \
 	X(handler, user, str, "", "", "", RESPAWN, \
 	    "User that the handler's processes run as; only root can give one. " \
-	    "Empty: as the daemon.")
+	    "Empty: as the daemon. Not for plugins.") \
+	X(handler, group, str, "", "", "", RESPAWN, \
+	    "Group that they run as; only root can give one. Empty: the " \
+	    "user's own.") \
+	X(handler, groups, list, "", "", "", RESPAWN, \
+	    "Their supplementary groups, such as video; only root can give " \
+	    "them. Empty: those that the user is in.") \
+	X(handler, sandbox, enum, "none", "none default strict", "", RESPAWN, \
+	    "What the handler's processes may ask of the kernel. default: no " \
+	    "mounts, namespaces, kernel modules, tracing of others, keys, " \
+	    "clocks. strict: also no network, and no writes but to the job's " \
+	    "own folders, /tmp, /var/tmp and /dev/shm; GPUs stay open. strict " \
+	    "needs a kernel with Landlock. A plugin's sandbox is that of the " \
+	    "whole child.")
 
 #define CONF_SCHEDULE_ROWS(X) \
 	X(schedule, cron, str, "", "", "", LIVE, \

@@ -4,11 +4,13 @@
  */
 #include "config.h"
 
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/landlock.h"
 #include "base/obj.h"
 #include "base/part.h"
 #include "base/str.h"
@@ -167,8 +169,46 @@ resolve_plugin(struct load *ld, struct conf_handler *h)
 }
 
 static void
+resolve_groups(struct load *ld, struct conf_handler *h)
+{
+	struct group *gr;
+	char **name;
+
+	if (h->group[0] != '\0') {
+		if ((gr = getgrnam(h->group)) != NULL)
+			h->gid = gr->gr_gid;
+		else
+			load_problem(ld, CONF_S_handler, h->name, "group",
+			    "no group \"%.80s\"", h->group);
+		if (geteuid() != 0)
+			add_problem(ld, h, "group", "only root can change it");
+	}
+	for (name = h->groups; *name != NULL; name++)
+		if (getgrnam(*name) == NULL)
+			load_problem(ld, CONF_S_handler, h->name, "groups",
+			    "no group \"%.80s\"", *name);
+	if (h->groups[0] != NULL && geteuid() != 0)
+		add_problem(ld, h, "groups", "only root can change them");
+}
+
+static void
+resolve_sandbox(struct load *ld, struct conf_handler *h)
+{
+	if (h->sandbox == CONF_SANDBOX_STRICT && landlock_abi() == 0)
+		add_problem(ld, h, "sandbox", "strict needs Landlock, which "
+		    "this kernel does not have or has switched off; default "
+		    "works without it");
+}
+
+static void
 resolve_handler_user(struct load *ld, struct conf_handler *h)
 {
+	resolve_groups(ld, h);
+	if (h->kind == CONF_PLUGIN && (h->user[0] != '\0' ||
+	    h->group[0] != '\0' || h->groups[0] != NULL))
+		add_problem(ld, h, h->user[0] != '\0' ? "user" :
+		    h->group[0] != '\0' ? "group" : "groups", "not for kind = "
+		    "plugin, which runs in the child itself");
 	if (h->user[0] == '\0')
 		return;
 	if (find_user(h->user, &h->uid, &h->gid) != 0)
@@ -187,6 +227,7 @@ resolve_handler(struct load *ld, struct conf_handler *h)
 	if (h->job_timeout > ld->c->supervisor.max_job_timeout)
 		h->job_timeout = ld->c->supervisor.max_job_timeout;
 	resolve_handler_user(ld, h);
+	resolve_sandbox(ld, h);
 	if (h->kind == CONF_PLUGIN)
 		resolve_plugin(ld, h);
 	else if (h->kind >= 0)

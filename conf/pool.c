@@ -202,6 +202,26 @@ check_types(struct load *ld, const struct conf_pool *p)
 		}
 }
 
+/* A plugin confines the child that it runs in, and so whatever that child
+ * starts. */
+static void
+check_sandboxes(struct load *ld, const struct conf_pool *p)
+{
+	const struct conf_handler *a, *b, *h = ld->c->handlers;
+
+	if (h == NULL)
+		return;
+	for (a = h; a < h + ld->c->nhandlers; a++)
+		for (b = h; b < h + ld->c->nhandlers; b++)
+			if (a->kind == CONF_PLUGIN && serves(p, a) &&
+			    serves(p, b) && b->sandbox < a->sandbox)
+				load_problem(ld, CONF_S_handler, b->name,
+				    "sandbox", "weaker than that of the plugin "
+				    "%s, which confines all of [pool %s]: make "
+				    "it as strict, or give it another pool",
+				    a->name, p->name);
+}
+
 static void
 resolve_pool(struct load *ld, struct conf_pool *p)
 {
@@ -216,6 +236,7 @@ resolve_pool(struct load *ld, struct conf_pool *p)
 	resolve_queues(ld, p);
 	check_handler_names(ld, p);
 	check_types(ld, p);
+	check_sandboxes(ld, p);
 }
 
 /* The pool that exists where the file has none. */
@@ -246,6 +267,7 @@ add_default_pool(struct load *ld)
 		    (p->nslots + p->ndevices - 1) / p->ndevices;
 	resolve_queues(ld, p);
 	check_types(ld, p);
+	check_sandboxes(ld, p);
 }
 
 static void

@@ -23,15 +23,19 @@
 #define WORDS_MAX 65536        /* of one command or environment */
 #define SKIP_DEPTH JSON_DEPTH_MAX
 
-enum field_type { F_U32, F_U64, F_DUR, F_KIND, F_STR, F_OPTSTR, F_WORDS };
+enum field_type { F_U32, F_U64, F_DUR, F_KIND, F_SANDBOX, F_STR, F_OPTSTR,
+	F_WORDS };
 
 struct field {
 	const char *key;
 	enum field_type type;
 	size_t at;             /* offset in the struct */
+	bool late;             /* a supervisor that runs on while the programs
+	                        * are replaced may not know it: 0 or NULL */
 };
 
-#define F(type, tag, name) { #name, type, offsetof(struct tag, name) }
+#define F(type, tag, name) { #name, type, offsetof(struct tag, name), false }
+#define LATE(type, tag, name) { #name, type, offsetof(struct tag, name), true }
 
 static const struct field start_fields[] = {
 	F(F_U32, start, slot),
@@ -47,6 +51,7 @@ static const struct field start_fields[] = {
 	F(F_U32, start, max_models),
 	F(F_U64, start, max_result_size),
 	F(F_DUR, start, kill_grace),
+	LATE(F_SANDBOX, start, sandbox),
 };
 
 static const struct field handler_fields[] = {
@@ -57,6 +62,9 @@ static const struct field handler_fields[] = {
 	F(F_WORDS, start_handler, env),
 	F(F_OPTSTR, start_handler, user),
 	F(F_U32, start_handler, batch_size),
+	LATE(F_OPTSTR, start_handler, group),
+	LATE(F_WORDS, start_handler, groups),
+	LATE(F_SANDBOX, start_handler, sandbox),
 };
 
 _Static_assert(NELEM(start_fields) < 32, "fields seen are bits of a word");
@@ -109,6 +117,10 @@ put_field(msgpack_packer *pk, const struct field *f, const void *base)
 	case F_KIND:
 		put_optional(pk, handler_kind_name(
 		    *(const enum handler_kind *)(const void *)at));
+		break;
+	case F_SANDBOX:
+		msgpack_pack_uint32(pk,
+		    *(const enum sandbox_level *)(const void *)at);
 		break;
 	case F_STR:
 	case F_OPTSTR:
@@ -238,6 +250,17 @@ read_u32(struct msg_reader *r, uint32_t *vp)
 }
 
 static int
+read_sandbox(struct msg_reader *r, enum sandbox_level *lp)
+{
+	uint64_t v;
+	int e;
+
+	if ((e = msg_uint(r, SANDBOX_STRICT, &v)) == 0)
+		*lp = (enum sandbox_level)v;
+	return (e);
+}
+
+static int
 read_field(struct msg_reader *r, const struct field *f, void *base)
 {
 	void *at = (char *)base + f->at;
@@ -251,6 +274,8 @@ read_field(struct msg_reader *r, const struct field *f, void *base)
 		return (msg_int(r, at));
 	case F_KIND:
 		return (read_kind(r, at));
+	case F_SANDBOX:
+		return (read_sandbox(r, at));
 	case F_STR:
 	case F_OPTSTR:
 		return (read_text(r, f->type == F_OPTSTR, at));
@@ -302,6 +327,7 @@ read_map(struct msg_reader *r, const struct field *f, size_t n, void *base,
     other_f *other)
 {
 	uint32_t count, seen = 0;
+	size_t i;
 	int e;
 
 	if ((e = msg_map(r, &count)) != 0)
@@ -309,7 +335,10 @@ read_map(struct msg_reader *r, const struct field *f, size_t n, void *base,
 	for (; count > 0; count--)
 		if ((e = read_pair(r, f, n, base, other, &seen)) != 0)
 			return (e);
-	return (seen == (1u << n) - 1 ? 0 : -ERR_TYPE);
+	for (i = 0; i < n; i++)
+		if ((seen & 1u << i) == 0 && !f[i].late)
+			return (-ERR_TYPE);
+	return (0);
 }
 
 static int

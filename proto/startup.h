@@ -48,6 +48,9 @@ enum handler_kind {
 	HANDLER_NKINDS
 };
 
+/* In the order of strength, and of the names in [handler] sandbox. */
+enum sandbox_level { SANDBOX_NONE, SANDBOX_DEFAULT, SANDBOX_STRICT };
+
 /* One handler as the child needs it. Owned strings. */
 struct start_handler {
 	char *name;
@@ -56,6 +59,9 @@ struct start_handler {
 	char *path;           /* plugin: the shared object */
 	char **env;           /* "NAME=value", NULL-terminated; from env.NAME */
 	char *user;           /* NULL: as the child */
+	char *group;          /* NULL: the user's */
+	char **groups;        /* supplementary; empty: the user's */
+	enum sandbox_level sandbox;
 	uint32_t batch_size;
 };
 
@@ -73,6 +79,8 @@ struct start {
 	uint32_t max_models;
 	uint64_t max_result_size;
 	dur_t kill_grace;     /* TERM to KILL when the child cleans up by itself */
+	enum sandbox_level sandbox; /* of the child: the strictest of the plugins
+	                             * that its pool serves */
 	uint32_t nhandlers;
 	struct start_handler *handlers; /* the index is DO's `handler` */
 };

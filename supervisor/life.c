@@ -4,6 +4,7 @@
 #include "supervisor/life.h"
 
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <errno.h>
@@ -205,6 +206,14 @@ life_drop_rights(const struct conf *c)
 	if (s->uid != 0 && setuid(0) == 0)
 		life_die(EX_OSERR, "still root after becoming user %s",
 		    s->user);
+}
+
+void
+life_hide(const struct conf *c)
+{
+	if (geteuid() != 0 && (c->redis.addr.password[0] != '\0' ||
+	    c->http.token[0] != '\0'))
+		(void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 }
 
 /* ---- the background ---- */

@@ -22,6 +22,10 @@ void life_make_dirs(const struct conf *c);
 int life_hold_pidfile(const char *path);
 void life_write_pid(int fd);
 
+/* Where we hold secrets and are not root: jobs of the same user can neither
+ * read our memory nor our environment. */
+void life_hide(const struct conf *c);
+
 /* Becomes the configured user and group, if it is not yet. */
 void life_drop_rights(const struct conf *c);
 

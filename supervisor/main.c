@@ -490,6 +490,7 @@ main(int argc, char **argv)
 	pid_fd = life_hold_pidfile(c->supervisor.pidfile);
 	life_make_dirs(c);
 	life_drop_rights(c);
+	life_hide(c);
 	open_log(c);
 	sup = sup_new(&a, c);
 	notify_open(&sup->notify);

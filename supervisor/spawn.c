@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -42,6 +43,8 @@ static const char *const withheld[] = {
 	"LISTEN_PID", "WATCHDOG_USEC", "WATCHDOG_PID", "WORKER_ID",
 	"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "GANGER_WORKER_ID",
 	"GANGER_SLOT", "GANGER_MARK", "GANGER_CHILD", "GANGER_GANGERD",
+	"GANGER_HANDOVER", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM",
+	"INVOCATION_ID", "LISTEN_FDNAMES", "REDISCLI_AUTH",
 };
 
 /* Threads that a library may start by itself: as many as the slot has CPUs. */
@@ -112,6 +115,8 @@ fill_handler(struct start_handler *s, const struct conf_handler *h)
 		.kind = (enum handler_kind)h->kind, .argv = h->argv,
 		.path = h->path, .env = h->env,
 		.user = h->user[0] == '\0' ? NULL : h->user,
+		.group = h->group[0] == '\0' ? NULL : h->group,
+		.groups = h->groups, .sandbox = (enum sandbox_level)h->sandbox,
 		.batch_size = (uint32_t)h->batch_size };
 }
 
@@ -141,6 +146,28 @@ fill_handlers(struct start *s, const struct conf *c)
 			fill_handler(&s->handlers[i], &c->handlers[i]);
 }
 
+/* A plugin runs in the child itself, so its sandbox is the child's. */
+static enum sandbox_level
+sandbox_of(const struct proc *p)
+{
+	const struct conf *c = p->sup->conf;
+	char *const *name;
+	int level = 0;
+	unsigned i;
+	bool here;
+
+	for (i = 0; i < c->nhandlers; i++) {
+		here = p->pool->conf->handlers[0] == NULL;
+		for (name = p->pool->conf->handlers; *name != NULL; name++)
+			here = here || strcmp(*name, c->handlers[i].name) == 0;
+		if (here && !c->handlers[i].gone &&
+		    c->handlers[i].kind == CONF_PLUGIN &&
+		    c->handlers[i].sandbox > level)
+			level = c->handlers[i].sandbox;
+	}
+	return ((enum sandbox_level)level);
+}
+
 static int
 send_packet(const struct proc *p, int fd)
 {
@@ -158,6 +185,7 @@ send_packet(const struct proc *p, int fd)
 	ssize_t n;
 
 	s.worker_id = c->supervisor.worker_id;
+	s.sandbox = sandbox_of(p);
 	fill_handlers(&s, c);
 	buf_init(&b, START_PACKET_MAX + 4);
 	start_put(&b, &s);
@@ -213,6 +241,8 @@ become_child(const struct launch *l)
 	    cage_join(&l->p->cage) != 0 ||
 	    cpus_set_affinity(0, &l->p->cpus) != 0)
 		_exit(CHILD_EXIT_STARTUP);
+	/* our files in /proc are ours again, see life_hide */
+	(void)prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
 	write_oom_adj(l->oom_adj);
 	if (l->nice != 0)
 		(void)setpriority(PRIO_PROCESS, 0, l->nice);
@@ -223,6 +253,8 @@ become_child(const struct launch *l)
 	/* whoever started us may have left descriptors open */
 	(void)close_range(5, ~0U, 0);
 	(void)umask(077);
+	/* no set-user-id program gives a job more rights than it has */
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
 	(void)execve(l->argv[0], l->argv, l->env);
 	_exit(CHILD_EXIT_STARTUP);
 }

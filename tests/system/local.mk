@@ -136,11 +136,16 @@ tests_system_s_k_http_SOURCES = tests/system/s_k_http.c $(web_sources)
 tests_system_s_k_http_CPPFLAGS = $(rig_cppflags)
 tests_system_s_k_http_LDADD = $(rig_ldadd)
 
+check_PROGRAMS += tests/children/box
+tests_children_box_LDADD = -lpthread
+check_PROGRAMS += tests/system/s_b_box
+tests_system_s_b_box_CPPFLAGS = $(rig_cppflags)
+tests_system_s_b_box_LDADD = $(rig_ldadd)
 check_PROGRAMS += tests/system/s_n_life
 tests_system_s_n_life_CPPFLAGS = $(rig_cppflags)
 tests_system_s_n_life_LDADD = $(rig_ldadd)
 
-TESTS += tests/system/s_n_life tests/system/s_0_rig tests/system/s_a_start \
+TESTS += tests/system/s_n_life tests/system/s_b_box tests/system/s_0_rig tests/system/s_a_start \
 	tests/system/s_b_handler tests/system/s_b_invalid \
 	tests/system/s_b_job tests/system/s_b_python \
 	tests/system/s_b_runner tests/system/s_b_user tests/system/s_c_many \

@@ -42,7 +42,8 @@ fill(void)
 	env_words[1] = text("B=x=y");
 	handlers[0] = (struct start_handler){ .name = text("train"),
 	    .kind = HANDLER_COMMAND, .argv = argv_words, .env = env_words,
-	    .user = text("nobody"), .batch_size = 1 };
+	    .user = text("nobody"), .group = text("video"),
+	    .groups = env_words, .sandbox = SANDBOX_STRICT, .batch_size = 1 };
 	handlers[1] = (struct start_handler){ .name = text("selftest"),
 	    .kind = HANDLER_PLUGIN, .path = text("/p/selftest.so"),
 	    .batch_size = 32 };
@@ -52,6 +53,7 @@ fill(void)
 	    .work_dir = text("/w"), .state_dir = text("/s"),
 	    .model_dir = text(""), .max_models = 10,
 	    .max_result_size = UINT64_C(1) << 40, .kill_grace = 10 * DUR_S,
+	    .sandbox = SANDBOX_DEFAULT,
 	    .nhandlers = 2, .handlers = handlers };
 }
 
@@ -98,6 +100,11 @@ START_TEST(t_a_packet_comes_back_as_it_was_written)
 	ck_assert_ptr_null(s->handlers[0].env[2]);
 	ck_assert_str_eq(s->handlers[0].user, "nobody");
 	ck_assert_ptr_null(s->handlers[0].path);
+	ck_assert_str_eq(s->handlers[0].group, "video");
+	ck_assert_str_eq(s->handlers[0].groups[1], "B=x=y");
+	ck_assert_int_eq(s->handlers[0].sandbox, SANDBOX_STRICT);
+	ck_assert_int_eq(s->handlers[1].sandbox, SANDBOX_NONE);
+	ck_assert_int_eq(s->sandbox, SANDBOX_DEFAULT);
 	ck_assert_int_eq(s->handlers[1].kind, HANDLER_PLUGIN);
 	ck_assert_str_eq(s->handlers[1].path, "/p/selftest.so");
 	ck_assert_ptr_null(s->handlers[1].argv[0]);
@@ -170,19 +177,50 @@ END_TEST
 static int
 read_with_pair(const char *pair, size_t n, struct start **sp)
 {
-	struct buf b;
-	unsigned char *head;
+	struct buf b, more;
 	int e;
 
 	make_packet(&b);
-	head = (unsigned char *)b.data + 4;
-	ck_assert_uint_eq(*head, 0x8e);
-	*head = 0x8f;
-	ck_assert_int_eq(buf_put(&b, pair, n), 0);
-	e = start_read(b.data + 4, b.len - 4, sp);
+	ck_assert_uint_eq((unsigned char)b.data[4], 0x8f);
+	buf_init(&more, START_PACKET_MAX);
+	ck_assert_int_eq(buf_put(&more, "\xde\x00\x10", 3), 0);
+	ck_assert_int_eq(buf_put(&more, b.data + 5, b.len - 5), 0);
+	ck_assert_int_eq(buf_put(&more, pair, n), 0);
+	e = start_read(more.data, more.len, sp);
 	buf_fini(&b);
+	buf_fini(&more);
 	return (e);
 }
+
+/* A supervisor that runs on while the programs are replaced starts children
+ * of the next version: what it does not know yet is as if not set. */
+START_TEST(t_late_keys_may_be_missing)
+{
+	static const char *const late[] = { "\xa7sandbox", "\xa6groups",
+	    "\xa5group" };
+	struct start *s = NULL;
+	struct buf b;
+	char *at;
+	size_t i;
+
+	make_packet(&b);
+	for (i = 0; i < NELEM(late); i++)
+		while ((at = memmem(b.data, b.len, late[i],
+		    strlen(late[i]))) != NULL)
+			at[1] = '?';
+	ck_assert_int_eq(start_read(b.data + 4, b.len - 4, &s), 0);
+	ck_assert_int_eq(s->sandbox, SANDBOX_NONE);
+	ck_assert_int_eq(s->handlers[0].sandbox, SANDBOX_NONE);
+	ck_assert_ptr_null(s->handlers[0].group);
+	ck_assert_str_eq(s->handlers[0].user, "nobody");
+	start_free(&s);
+	at = memmem(b.data, b.len, "\xa4user", 5);
+	ck_assert_ptr_nonnull(at);
+	at[1] = '?';
+	ck_assert_int_eq(start_read(b.data + 4, b.len - 4, &s), -ERR_TYPE);
+	buf_fini(&b);
+}
+END_TEST
 
 START_TEST(t_unknown_keys_are_skipped_and_known_ones_come_once)
 {
@@ -285,6 +323,8 @@ main(void)
 	tcase_add_test(t, t_a_packet_comes_back_as_it_was_written);
 	tcase_add_test(t, t_a_packet_cut_at_any_byte_is_refused);
 	tcase_add_test(t, t_a_packet_with_any_other_byte_never_misleads);
+	tcase_add_test(t,
+	    t_late_keys_may_be_missing);
 	tcase_add_test(t,
 	    t_unknown_keys_are_skipped_and_known_ones_come_once);
 	tcase_add_loop_test(t, t_a_wrong_packet_is_refused, 0,
