@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static void
@@ -58,14 +59,19 @@ daemonize_and_wait(void)
 	wait_for_ever();
 }
 
-/* Never there when one looks: each one starts the next and leaves. */
+/*
+ * Never there when one looks: each one starts the next and leaves. It ends by
+ * itself after a minute, because a test that is killed leaves nobody to end it.
+ */
 static void
 run_away(void)
 {
+	time_t end = time(NULL) + 60;
+
 	(void)signal(SIGTERM, SIG_IGN);
 	if (fork() != 0)
 		wait_for_ever();
-	for (;;) {
+	while (time(NULL) < end) {
 		(void)setsid();
 		(void)usleep(200);
 		if (fork() > 0)
