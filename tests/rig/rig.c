@@ -125,14 +125,19 @@ put_ini(FILE *f, const struct rig *r, const struct rig_daemon *d)
 static void
 write_config(const struct rig *r, struct rig_daemon *d)
 {
+	char *file;
 	FILE *f;
 
-	ck_assert_ptr_nonnull(f = fopen(d->file, "w"));
+	/* at once, in case the daemon reads it this moment */
+	ck_assert_int_gt(asprintf(&file, "%s.new", d->file), 0);
+	ck_assert_ptr_nonnull(f = fopen(file, "w"));
 	fprintf(f, "[supervisor]\nworker_id = %s\nrun_dir = %s/run\n"
 	    "state_dir = %s/state\n", d->id, d->dir, d->dir);
 	put_ini(f, r, d);
 	ck_assert_int_eq(fclose(f), 0);
-	ck_assert_int_eq(chmod(d->file, 0600), 0);
+	ck_assert_int_eq(chmod(file, 0600), 0);
+	ck_assert_int_eq(rename(file, d->file), 0);
+	free(file);
 }
 
 int
