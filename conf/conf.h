@@ -36,6 +36,12 @@ int conf_load_pidfile(const char *path, const char *pidfile, char *const *env,
     struct conf **cfp, struct conf_problems *problems);
 void conf_free(struct conf **cfp);
 
+/* "FILE:LINE: " of a line in struct conf, or of what gave a key of a section
+ * without name. */
+void conf_put_at(const struct conf *c, int place, struct buf *b);
+void conf_put_place(const struct conf *c, const char *section,
+    const char *key, struct buf *b);
+
 /* The effective configuration as an ini file; secrets as "(set)". */
 void conf_dump(const struct conf *c, FILE *out);
 

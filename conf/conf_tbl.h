@@ -49,6 +49,13 @@
 	    "six hex digits made from /etc/machine-id and the path of pidfile, " \
 	    "so that it is the same after a restart and differs between two " \
 	    "daemons on one host. Environment: WORKER_ID.") \
+	X(supervisor, include, list, "", "", "", LIVE, \
+	    "Other files to read, as patterns such as conf.d/*.ini, relative to " \
+	    "the folder of this file; in the order of their names. May stand " \
+	    "before the first section too. What this file may say, they may: " \
+	    "they go on with its sections, and a key or a [pool NAME] that is " \
+	    "there already is an error that names both places. They include no " \
+	    "others.") \
 	X(supervisor, max_concurrent_jobs, count, "2", "1", "1024", RESPAWN, \
 	    "Slots of the pool that exists when no [pool NAME] is given, or auto. " \
 	    "auto on CPUs: 1 slot for up to 3 cores, 2 for up to 7, 4 for up to " \
@@ -159,7 +166,7 @@
 	    "Time for one answer; then the connection is dropped and made anew.")
 
 #define CONF_HTTP_ROWS(X) \
-	X(http, listen, str, "127.0.0.1:8000", "", "", RESTART, \
+	X(http, listen, str, "127.0.0.1:8000", "", "", LIVE, \
 	    "address:port, [IPv6]:port, or empty for no HTTP at all. Off " \
 	    "loopback, token_file or open_read must be set.") \
 	X(http, token_file, path, "", "", "", LIVE, \

@@ -62,6 +62,10 @@ dump_row(const struct conf_row *row, const void *p, FILE *out)
 		dump_pairs(row, p, out);
 		return;
 	}
+	/* what it read is part of the dump */
+	if (row->section == CONF_S_supervisor &&
+	    strcmp(row->key, "include") == 0)
+		return;
 	buf_init(&b, TEXT_MAX_LEN);
 	dump_value(row, p, &b);
 	fprintf(out, "%s =%s%s\n", row->key, b.len == 0 ? "" : " ",

@@ -8,6 +8,7 @@
 
 #include "conf/ini.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +20,15 @@ struct reader {
 	struct ini *ini;
 	struct problem_list *problems;
 	struct ini_section *section;  /* borrows; NULL before the first */
+	bool *seen_here;              /* by section: this file goes on with it */
 	bool skipping;                /* below a header that was no good */
-	int line;
+	int line;                     /* a place */
 };
 
 void
 ini_init(struct ini *ini)
 {
-	*ini = (struct ini){ 0, 0, NULL };
+	*ini = (struct ini){ .may_include = true };
 }
 
 static void
@@ -53,13 +55,17 @@ ini_fini(struct ini *ini)
 	for (i = 0; i < ini->nsections; i++)
 		free_section(&ini->sections[i]);
 	free(ini->sections);
+	for (i = 0; i < ini->nfiles; i++)
+		free(ini->files[i]);
+	free(ini->files);
+	free(ini->include);
 	ini_init(ini);
 }
 
-const struct ini_section *
-ini_section(const struct ini *ini, const char *kind, const char *name)
+static struct ini_section *
+find_section(const struct ini *ini, const char *kind, const char *name)
 {
-	const struct ini_section *s;
+	struct ini_section *s;
 	unsigned i;
 
 	for (i = 0; i < ini->nsections; i++) {
@@ -68,6 +74,12 @@ ini_section(const struct ini *ini, const char *kind, const char *name)
 			return (s);
 	}
 	return (NULL);
+}
+
+const struct ini_section *
+ini_section(const struct ini *ini, const char *kind, const char *name)
+{
+	return (find_section(ini, kind, name));
 }
 
 const struct ini_key *
@@ -118,18 +130,42 @@ copy(struct slice s)
 	return (xstrndup(s.p, s.n));
 }
 
+/* ", first at line 3" or, in another file, ", first at a.ini:3". */
+static void
+add_duplicate(struct reader *r, const char *what, int first)
+{
+	if (PLACE_FILE(first) == PLACE_FILE(r->line))
+		problem_add(r->problems, r->line, "%s, first at line %d", what,
+		    PLACE_LINE(first));
+	else
+		problem_add(r->problems, r->line, "%s, first at %s:%d", what,
+		    r->ini->files[PLACE_FILE(first)], PLACE_LINE(first));
+}
+
 static void
 add_section(struct reader *r, char *kind, char *name)
 {
-	const struct ini_section *first;
+	struct ini_section *s, *first;
 	struct ini *ini = r->ini;
-	struct ini_section *s;
+	char what[160];
 
-	first = ini_section(ini, kind, name);
-	if (first != NULL)
-		problem_add(r->problems, r->line,
-		    "duplicate section [%s%s%s], first at line %d", kind,
-		    *name == '\0' ? "" : " ", name, first->line);
+	first = find_section(ini, kind, name);
+	r->skipping = false;
+	if (first != NULL && name[0] == '\0' &&
+	    PLACE_FILE(first->line) != PLACE_FILE(r->line) &&
+	    !r->seen_here[first - ini->sections]) {
+		r->seen_here[first - ini->sections] = true;
+		r->section = first;
+		free(kind);
+		free(name);
+		return;
+	}
+	if (first != NULL) {
+		(void)snprintf(what, sizeof(what),
+		    "duplicate section [%.60s%s%.60s]", kind,
+		    *name == '\0' ? "" : " ", name);
+		add_duplicate(r, what, first->line);
+	}
 	if (ini->nsections == ini->size) {
 		ini->size = ini->size == 0 ? 16 : ini->size * 2;
 		ini->sections = xrealloc(ini->sections,
@@ -140,7 +176,6 @@ add_section(struct reader *r, char *kind, char *name)
 	    .line = r->line, .again = first != NULL };
 	ini->nsections++;
 	r->section = s;
-	r->skipping = false;
 }
 
 /* [kind] or [kind name]; s starts at the bracket. */
@@ -185,13 +220,14 @@ add_key(struct reader *r, char *key, char *value)
 {
 	struct ini_section *s = r->section;
 	const struct ini_key *first;
+	char what[240];
 
 	first = ini_key(s, key);
 	if (first != NULL || s->nkeys == INI_ITEMS_MAX) {
+		(void)snprintf(what, sizeof(what), "%.200s: duplicate key",
+		    key);
 		if (first != NULL)
-			problem_add(r->problems, r->line,
-			    "%s: duplicate key, first at line %d", key,
-			    first->line);
+			add_duplicate(r, what, first->line);
 		else
 			problem_add(r->problems, r->line,
 			    "more than %d keys in one section", INI_ITEMS_MAX);
@@ -205,6 +241,20 @@ add_key(struct reader *r, char *key, char *value)
 	}
 	s->keys[s->nkeys] = (struct ini_key){ key, value, r->line };
 	s->nkeys++;
+}
+
+/* The one key that may stand before the first section. */
+static void
+read_include(struct reader *r, struct slice value)
+{
+	struct ini *ini = r->ini;
+
+	if (ini->include != NULL) {
+		add_duplicate(r, "include: duplicate key", ini->include_line);
+		return;
+	}
+	ini->include = copy(cut_comment(value));
+	ini->include_line = r->line;
 }
 
 static void
@@ -227,6 +277,11 @@ read_pair(struct reader *r, struct slice s)
 	s.p = eq + 1;
 	if (key.n == 0)
 		problem_add(r->problems, r->line, "value without a key");
+	else if (slice_is(key, "include") && !r->ini->may_include)
+		problem_add(r->problems, r->line,
+		    "include: only the main file includes others");
+	else if (r->section == NULL && slice_is(key, "include"))
+		read_include(r, s);
 	else if (r->section == NULL)
 		problem_add(r->problems, r->line,
 		    "%.*s: key before the first [section]",
@@ -255,13 +310,25 @@ read_line(struct reader *r, struct slice s)
 		read_pair(r, s);
 }
 
+static void
+add_file(struct ini *ini, const char *name)
+{
+	ini->files = xrealloc(ini->files,
+	    (ini->nfiles + 1) * sizeof(*ini->files));
+	ini->files[ini->nfiles++] = xstrdup(name);
+}
+
 void
-ini_parse(struct ini *ini, const char *text, size_t n,
+ini_parse(struct ini *ini, const char *name, const char *text, size_t n,
     struct problem_list *problems)
 {
-	struct reader r = { ini, problems, NULL, false, 0 };
+	bool seen[INI_ITEMS_MAX] = { false };
+	struct reader r = { .ini = ini, .problems = problems,
+		.seen_here = seen };
 	const char *end = text + n, *nl;
 
+	add_file(ini, name);
+	r.line = PLACE(ini->nfiles - 1, 0);
 	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3;  /* the mark some editors put first */
 	while (text < end) {

@@ -113,6 +113,22 @@ load_problem(struct load *ld, enum conf_section section, const char *name,
 }
 
 void
+conf_put_at(const struct conf *c, int place, struct buf *b)
+{
+	problem_put_place(c->ini->files, c->ini->nfiles, place, b);
+}
+
+void
+conf_put_place(const struct conf *c, const char *section, const char *key,
+    struct buf *b)
+{
+	const struct ini_section *s = ini_section(c->ini, section, "");
+	const struct ini_key *k = s == NULL ? NULL : ini_key(s, key);
+
+	conf_put_at(c, k != NULL ? k->line : s != NULL ? s->line : 0, b);
+}
+
+void
 load_absolute(const struct load *ld, char **path)
 {
 	if ((*path)[0] != '\0' && (*path)[0] != '/')
@@ -300,12 +316,15 @@ apply_file(struct load *ld)
 
 	text = file_read(ld->path, INI_SIZE_MAX, &len, &why);
 	if (text == NULL) {
+		ini_parse(ld->ini, ld->path, "", 0, &ld->problems);
 		problem_add(&ld->problems, PROBLEM_FILE, "could not read: %s",
 		    why);
 		return;
 	}
-	ini_parse(ld->ini, text, len, &ld->problems);
+	ini_parse(ld->ini, ld->path, text, len, &ld->problems);
+	explicit_bzero(text, len);
 	free(text);
+	load_includes(ld);
 	for (i = 0; i < ld->ini->nsections; i++)
 		apply_section(ld, &ld->ini->sections[i]);
 }
@@ -386,7 +405,8 @@ conf_reload(const char *path, const char *pidfile, char *const *env,
 	resolve(&ld);
 	if (ld.problems.count > 0) {
 		problems->count += ld.problems.count;
-		problem_put(&ld.problems, path, &problems->text);
+		problem_put(&ld.problems, ld.ini->files, ld.ini->nfiles,
+		    &problems->text);
 		r = -ERR_CONFIG;
 	} else {
 		*cfp = ld.c;

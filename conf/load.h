@@ -59,6 +59,8 @@ void resolve_dirs(struct load *ld);
 void resolve_worker_id(struct load *ld);
 void resolve_user(struct load *ld);
 int find_user(const char *name, uid_t *uid, gid_t *gid);
+/* include.c: reads what the main file includes */
+void load_includes(struct load *ld);
 /* keep.c: RESTART rows stay as they are in ld->running */
 void keep_running(struct load *ld);
 /* handler.c, pool.c */

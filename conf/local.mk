@@ -4,7 +4,7 @@ libconf_a_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGINDIR=\"$(pluginsdir)\"
 libconf_a_SOURCES = \
 	conf/conf.h conf/conf_struct.h conf/conf_tbl.h conf/diff.c conf/diff.h \
 	conf/dump.c conf/dump.h conf/file.c conf/file.h conf/handler.c \
-	conf/hint.c conf/hint.h conf/identity.c conf/ini.c conf/ini.h \
+	conf/hint.c conf/hint.h conf/identity.c conf/include.c conf/ini.c conf/ini.h \
 	conf/keep.c conf/keep.h conf/load.c conf/load.h conf/pool.c conf/problem.c conf/problem.h \
 	conf/redis_url.c conf/redis_url.h conf/resolve.c conf/table.c \
 	conf/table.h conf/value.c

@@ -77,23 +77,32 @@ compare(const void *ap, const void *bp)
 }
 
 void
-problem_put(struct problem_list *l, const char *path, struct buf *b)
+problem_put_place(char *const *files, unsigned nfiles, int place,
+    struct buf *b)
+{
+	unsigned file = PLACE_FILE(place);
+
+	(void)buf_puts(b, file < nfiles ? files[file] : "configuration");
+	if (PLACE_LINE(place) != 0)
+		(void)buf_printf(b, ":%d", PLACE_LINE(place));
+	(void)buf_puts(b, ": ");
+}
+
+void
+problem_put(struct problem_list *l, char *const *files, unsigned nfiles,
+    struct buf *b)
 {
 	const struct problem *p;
 	unsigned i;
 
-	if (path == NULL)
-		path = "configuration";
 	if (l->count > 1)
 		qsort(l->item, l->count, sizeof(*l->item), compare);
 	for (i = 0; i < l->count; i++) {
 		p = &l->item[i];
 		if (p->line == PROBLEM_ENV)
-			(void)buf_printf(b, "environment: %s\n", p->message);
-		else if (p->line == PROBLEM_FILE)
-			(void)buf_printf(b, "%s: %s\n", path, p->message);
+			(void)buf_puts(b, "environment: ");
 		else
-			(void)buf_printf(b, "%s:%d: %s\n", path, p->line,
-			    p->message);
+			problem_put_place(files, nfiles, p->line, b);
+		(void)buf_printf(b, "%s\n", p->message);
 	}
 }

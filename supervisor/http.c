@@ -157,8 +157,8 @@ static void
 decide(struct ask *a)
 {
 	const struct conf_http *conf = &a->sup->conf->http;
-	const struct http_access access = { a->http->loopback,
-	    conf->open_read, conf->token };
+	const struct http_access access = { http_on_loopback(a->http,
+	    evhttp_request_get_connection(a->req)), conf->open_read, conf->token };
 	struct http_match m;
 	int code;
 
@@ -237,8 +237,8 @@ on_resume(evutil_socket_t fd, short what, void *priv)
 }
 
 /* Without this libevent would try again and again, and say so each time. */
-static void
-on_accept_error(struct evconnlistener *listener, void *priv)
+void
+http_accept_error(struct evconnlistener *listener, void *priv)
 {
 	pause_accepting(priv);
 }
@@ -265,41 +265,6 @@ on_connection(struct event_base *base, void *priv)
 	return (NULL);          /* evhttp makes its usual one */
 }
 
-static unsigned
-port_of(int fd)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	memset(&ss, 0, sizeof(ss));
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
-		return (0);
-	if (ss.ss_family == AF_INET6)
-		return (ntohs(((struct sockaddr_in6 *)&ss)->sin6_port));
-	return (ntohs(((struct sockaddr_in *)&ss)->sin_port));
-}
-
-static int
-listen_at(struct http *h, const char *host, uint16_t port)
-{
-	struct evhttp_bound_socket *bound;
-
-	errno = 0;
-	bound = evhttp_bind_socket_with_handle(h->evhttp, host, port);
-	if (bound == NULL) {
-		if (errno == 0)
-			errno = EADDRNOTAVAIL;  /* the name is unknown */
-		return (-ERR_SYSTEM);
-	}
-	h->listener = evhttp_bound_socket_get_listener(bound);
-	evconnlistener_set_error_cb(h->listener, on_accept_error);
-	log_info("http", "listening on http://%s%s%s:%u/",
-	    strchr(host, ':') != NULL ? "[" : "", host,
-	    strchr(host, ':') != NULL ? "]" : "",
-	    port_of(evconnlistener_get_fd(h->listener)));
-	return (0);
-}
-
 static void
 configure(struct http *h)
 {
@@ -320,34 +285,46 @@ configure(struct http *h)
 	set_body_limit(h);
 }
 
-int
-http_open(struct sup *sup, struct http **hp)
+static struct http *
+new_server(struct sup *sup)
 {
-	const struct conf_http *conf = &sup->conf->http;
-	struct http *h;
-	int r, saved;
+	struct http *h = xcalloc(1, sizeof(*h));
 
-	*hp = NULL;
-	if (conf->host[0] == '\0')
-		return (0);
-	h = xcalloc(1, sizeof(*h));
 	h->magic = HTTP_MAGIC;
 	h->sup = sup;
-	h->loopback = conf->loopback;
+	h->host = xstrdup("");
 	TAILQ_INIT(&h->asks);
 	h->evhttp = evhttp_new(sup->base);
 	h->resume = evtimer_new(sup->base, on_resume, h);
 	ASSERT(h->evhttp != NULL && h->resume != NULL);
 	configure(h);
-	r = listen_at(h, conf->host, conf->port);
-	if (r != 0) {
-		saved = errno;
-		http_close(&h);
-		errno = saved;
-		return (r);
+	return (h);
+}
+
+void
+http_move(struct sup *sup, const struct conf_http *c, int *fdp)
+{
+	if (*fdp >= 0) {
+		if (sup->http == NULL)
+			sup->http = new_server(sup);
+		http_listen(sup->http, c, fdp);
+	} else if (c->host[0] == '\0' && sup->http != NULL) {
+		log_info("http", "off");
+		http_close(&sup->http);
 	}
-	/* success */
-	*hp = h;
+}
+
+int
+http_open(struct sup *sup, struct http **hp)
+{
+	const struct conf_http *c = &sup->conf->http;
+	int fd, r;
+
+	*hp = NULL;
+	if ((r = http_bind(sup, c, &fd)) != 0 || fd < 0)
+		return (r);
+	*hp = new_server(sup);
+	http_listen(*hp, c, &fd);
 	return (0);
 }
 
@@ -367,6 +344,7 @@ http_close(struct http **hp)
 		ask_abandon(a);
 	evhttp_free(h->evhttp);
 	event_free(h->resume);
+	free(h->host);
 	h->magic = 0;
 	free(h);
 }

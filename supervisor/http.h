@@ -2,11 +2,21 @@
 #ifndef SUPERVISOR_HTTP_H
 #define SUPERVISOR_HTTP_H
 
+struct conf_http;
 struct http;
 struct sup;
 
 /* Listens as configured; *hp NULL if HTTP is off. 0 or -ERR_SYSTEM. */
 int http_open(struct sup *sup, struct http **hp);
 void http_close(struct http **hp);
+
+/*
+ * A move to another address, in two steps: http_bind takes the address while
+ * the server is where it was (-1 in *fdp: there is nothing to take); it may
+ * fail with -ERR_SYSTEM, then nothing has changed. http_move leaves the old
+ * address; connections stay. Takes the descriptor.
+ */
+int http_bind(const struct sup *sup, const struct conf_http *c, int *fdp);
+void http_move(struct sup *sup, const struct conf_http *c, int *fdp);
 
 #endif

@@ -5,7 +5,7 @@ SUP_HTTP_SOURCES = \
 	supervisor/http.c supervisor/http.h \
 	supervisor/http_ask.c supervisor/http_ask.h \
 	supervisor/http_events.c supervisor/http_fleet.c \
-	supervisor/http_jobs.c supervisor/http_metrics.c \
+	supervisor/http_jobs.c supervisor/http_listen.c supervisor/http_metrics.c \
 	supervisor/http_page.c supervisor/http_queues.c \
 	supervisor/http_route.c supervisor/http_route.h \
 	supervisor/http_submit.c supervisor/http_tbl.h

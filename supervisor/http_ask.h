@@ -29,9 +29,12 @@
 #define QUEUE_NAME_MAX 512              /* bytes of ?queue= */
 
 struct ask;
+struct conf_http;
 struct evconnlistener;
 struct event;
 struct evhttp;
+struct evhttp_bound_socket;
+struct evhttp_connection;
 struct evhttp_request;
 struct events;
 struct fleet;
@@ -41,9 +44,12 @@ struct sup;
 struct http {
 	unsigned magic;
 	struct sup *sup;                  /* borrows */
-	bool loopback;                    /* as it listens, not as reloaded */
+	bool loopback;                    /* where it listens */
+	char *host;                       /* owns */
+	uint16_t port;                    /* as configured */
 	struct evhttp *evhttp;            /* owns */
-	struct evconnlistener *listener;  /* lent by evhttp */
+	struct evhttp_bound_socket *bound; /* lent by evhttp; NULL: not yet */
+	struct evconnlistener *listener;  /* lent by it */
 	struct event *resume;             /* accepts again; owns */
 	TAILQ_HEAD(, ask) asks;           /* all that are not freed yet */
 	unsigned nasks;
@@ -71,6 +77,14 @@ struct ask {
 	void *state;                 /* the route's own; owns */
 	void (*free_state)(void *);
 };
+
+/* ---- http.c, http_listen.c ---- */
+
+void http_accept_error(struct evconnlistener *listener, void *priv);
+/* Accepts there from now on, and nowhere else; takes the descriptor. */
+void http_listen(struct http *h, const struct conf_http *c, int *fdp);
+/* Both ends of the connection are on this host. */
+bool http_on_loopback(const struct http *h, struct evhttp_connection *conn);
 
 /* ---- http_ask.c ---- */
 

@@ -8,10 +8,13 @@
 
 #include "supervisor/reload.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
@@ -19,6 +22,7 @@
 #include "conf/keep.h"
 
 #include "supervisor/beat.h"
+#include "supervisor/http.h"
 #include "supervisor/job.h"
 #include "supervisor/pace.h"
 #include "supervisor/pool.h"
@@ -35,6 +39,7 @@ struct reload {
 	struct sup *sup;
 	struct conf *c;           /* owns until the swap */
 	struct shape shape;
+	int http;                 /* the new address, bound; -1: none */
 	unsigned changes;
 	bool handlers;            /* some handler changed, came or went */
 };
@@ -210,7 +215,7 @@ swap(struct reload *r)
 	sup->conf = r->c;
 	r->c = NULL;
 	reload_limits(sup);
-	log_set_level((enum log_level)sup->conf->log.level);
+	http_move(sup, &sup->conf->http, &r->http);
 	renew_pace(sup, r->handlers);
 	if (r->shape.shared)
 		log_warn("reload", "%u slots are more than the CPUs they have, "
@@ -235,6 +240,39 @@ say_taken(struct reload *r)
 	buf_fini(&b);
 }
 
+/* The address of HTTP is taken before the old one is left. */
+static int
+prepare_http(struct reload *r, struct buf *why)
+{
+	const struct conf_http *h = &r->c->http;
+
+	if (http_bind(r->sup, h, &r->http) == 0)
+		return (0);
+	conf_put_place(r->c, "http", "listen", why);
+	(void)buf_printf(why, "listen: cannot listen on %s: %s\n", h->listen,
+	    strerror(errno));
+	return (-ERR_CONFIG);
+}
+
+/* Last of all: from here on lines go to the new target. */
+static int
+prepare_log(struct reload *r, struct buf *why)
+{
+	const struct conf_log *now = &r->sup->conf->log, *l = &r->c->log;
+
+	if (strcmp(now->target, l->target) == 0 && now->format == l->format) {
+		log_set_level((enum log_level)l->level);
+		return (0);
+	}
+	if (log_open("gangerd", l->target, (enum log_format)l->format,
+	    (enum log_level)l->level) == 0)
+		return (0);
+	conf_put_place(r->c, "log", "target", why);
+	(void)buf_printf(why, "target: cannot open the log %s: %s\n",
+	    l->target, strerror(errno));
+	return (-ERR_CONFIG);
+}
+
 /* Everything that can fail; the text says why. */
 static int
 prepare(struct reload *r, struct buf *why)
@@ -254,15 +292,16 @@ prepare(struct reload *r, struct buf *why)
 		e = -1;
 	(void)buf_puts(why, buf_cstr(&problems.text));
 	conf_problems_fini(&problems);
-	if (e == 0)
-		e = reshape_plan(r->c, &r->shape, why);
+	if (e == 0 && (e = reshape_plan(r->c, &r->shape, why)) == 0 &&
+	    (e = prepare_http(r, why)) == 0)
+		e = prepare_log(r, why);
 	return (e);
 }
 
 void
 reload_process(struct sup *sup)
 {
-	struct reload r = { .sup = sup };
+	struct reload r = { .sup = sup, .http = -1 };
 	struct buf why;
 
 	sup->pending.reload = false;
@@ -274,6 +313,7 @@ reload_process(struct sup *sup)
 		swap(&r);
 		say_taken(&r);
 	}
+	fd_close(&r.http);
 	conf_free(&r.c);
 	reshape_fini(&r.shape);
 	buf_fini(&why);

@@ -49,10 +49,9 @@ schedule_check(const struct conf *c, struct buf *problems)
 	for (i = 0; i < c->nschedules; i++) {
 		if (job_parse(c->schedules[i].job, strlen(c->schedules[i].job),
 		    c->supervisor.max_job_size, &spec, &problem) != 0) {
-			(void)buf_printf(problems, "%s:%d: [schedule %s] job: "
-			    "%s\n", c->path != NULL ? c->path : "defaults",
-			    c->schedules[i].line, c->schedules[i].name,
-			    problem.message);
+			conf_put_at(c, c->schedules[i].line, problems);
+			(void)buf_printf(problems, "[schedule %s] job: %s\n",
+			    c->schedules[i].name, problem.message);
 			n++;
 		}
 		job_spec_fini(&spec);

@@ -93,6 +93,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char path[64];
 	int fd;
 
+	/* what it finds would not be the input */
+	if (memmem(data, n, "include", 7) != NULL)
+		return (0);
 	fd = memory_file(data, n, path);
 	conf_problems_init(&problems);
 	if (conf_load(path, env, &c, &problems) == 0) {

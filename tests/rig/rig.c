@@ -62,9 +62,8 @@ rig_socket(const struct rig *r)
 	return (r->sock);
 }
 
-/* A port that was free a moment ago. */
-static int
-free_port(void)
+int
+rig_free_port(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t n = sizeof(a);
@@ -117,9 +116,12 @@ put_ini(FILE *f, const struct rig *r, const struct rig_daemon *d)
 	const char *rest = http == NULL ? "" : http + strlen("[http]\n");
 	size_t n = http == NULL ? strlen(d->ini) : (size_t)(http - d->ini);
 
-	fprintf(f, "%.*s\n[redis]\nurl = unix:%s\n"
-	    "[http]\nlisten = 127.0.0.1:%d\n%s", (int)n, d->ini, r->sock,
-	    d->port, rest);
+	fprintf(f, "%.*s\n[redis]\nurl = unix:%s\n[http]\n", (int)n, d->ini,
+	    r->sock);
+	if (d->listen != NULL)
+		fprintf(f, "listen = %s\n%s", d->listen, rest);
+	else
+		fprintf(f, "listen = 127.0.0.1:%d\n%s", d->port, rest);
 }
 
 static void
@@ -153,7 +155,7 @@ rig_daemon(struct rig *r, const char *id, const char *ini)
 	ck_assert_int_eq(mkdir(d->dir, 0700), 0);
 	d->ini = expand(r, ini);
 	rig_note_daemon(id, rig_fmt(r, "%s/run", d->dir));
-	d->port = free_port();
+	d->port = rig_free_port();
 	write_config(r, d);
 	return (r->ndaemons++);
 }
@@ -166,6 +168,15 @@ rig_daemon_config(struct rig *r, int i, const char *ini)
 	free(d->ini);
 	d->ini = expand(r, ini);
 	write_config(r, d);
+}
+
+void
+rig_daemon_listen(struct rig *r, int i, const char *listen, int port)
+{
+	free(r->d[i].listen);
+	ck_assert_ptr_nonnull(r->d[i].listen = strdup(listen));
+	if (port != 0)
+		r->d[i].port = port;
 }
 
 void
@@ -261,7 +272,7 @@ came_up(struct rig *r, int i)
 		return (rig_http(r, i, "/readyz", NULL) == 200);
 	ck_assert_msg(r->d[i].status == 71, "gangerd %s ended at its start "
 	    "with status %d", r->d[i].id, r->d[i].status);
-	r->d[i].port = free_port();
+	r->d[i].port = rig_free_port();
 	write_config(r, &r->d[i]);
 	rig_daemon_spawn(r, i);
 	return (false);
@@ -420,6 +431,7 @@ free_rig(struct rig *r)
 		free(r->d[i].dir);
 		free(r->d[i].file);
 		free(r->d[i].ini);
+		free(r->d[i].listen);
 	}
 	for (i = 0; i < r->nenv; i++)
 		free(r->env[i]);

@@ -77,6 +77,11 @@ const char *rig_socket(const struct rig *r);  /* Redis's */
 int rig_daemon(struct rig *r, const char *id, const char *ini);
 /* Writes its file anew; the daemon is not told. */
 void rig_daemon_config(struct rig *r, int d, const char *ini);
+/* What the file says from the next rig_daemon_config on, and where rig_http
+ * asks from now on (0: where it did). */
+void rig_daemon_listen(struct rig *r, int d, const char *listen, int port);
+/* A port that was free a moment ago. */
+int rig_free_port(void);
 void rig_daemon_start(struct rig *r, int d);   /* and waits until it is ready */
 void rig_daemon_spawn(struct rig *r, int d);   /* does not wait */
 void rig_daemon_end(struct rig *r, int d);     /* TERM, exit 0, as rig_stop */

@@ -15,7 +15,8 @@ struct rig_daemon {
 	char *dir;              /* run, state, ganger.ini, log */
 	char *file;
 	char *ini;              /* the test's text, expanded */
-	int port;
+	int port;               /* where rig_http asks */
+	char *listen;           /* of its file; NULL: that port on loopback */
 	pid_t pid;              /* 0: not running */
 	int status;             /* of the last end */
 };
