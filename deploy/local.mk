@@ -30,6 +30,17 @@ deploy_defaultdir = $(deploydir)/default
 dist_deploy_default_DATA = deploy/default/ganger
 dist_deploy_DATA = deploy/ganger.ini
 
+# Debian's packages, see scripts/deb-check.
+EXTRA_DIST += debian/changelog debian/clean debian/control debian/copyright \
+	debian/ganger-plugins.install debian/ganger.docs \
+	debian/ganger.examples debian/ganger.install \
+	debian/ganger.lintian-overrides debian/ganger.manpages \
+	debian/ganger.postinst debian/ganger.postrm debian/libganger-dev.examples \
+	debian/libganger-dev.install debian/libganger-dev.manpages \
+	debian/python3-ganger.docs debian/python3-ganger.examples \
+	debian/python3-ganger.install debian/rules debian/source/format \
+	scripts/deb-check scripts/deb-life.sh
+
 DEPLOY_TESTS = tests/deploy/check_files.sh tests/deploy/check_init.py
 TESTS += $(DEPLOY_TESTS)
 EXTRA_DIST += $(DEPLOY_TESTS)
