@@ -66,6 +66,14 @@
 	    "list the model store", \
 	    "Lists the models and versions below the [models] dir of the " \
 	    "configuration, or below --dir.") \
+	CMD(plan, "", 0, 0, O(TOPOLOGY) | O(GPUS), \
+	    "show which cores and GPUs each slot has", \
+	    "Plans the slots of the configuration on this host and shows them as a " \
+	    "table and as a picture: which cores, NUMA node and GPUs each slot has, " \
+	    "where the daemon itself runs, and what is left over. With --topology, " \
+	    "on a host recorded with lstopo; with --gpus, with the GPUs that " \
+	    "ganger-gpuprobe --list wrote there. Needs neither Redis nor a daemon. " \
+	    "Exits 1, and says what is missing, if the plan is not possible.") \
 	CMD(explain, "ID", 1, 1, O(QUEUE), \
 	    "say why a job waits", \
 	    "Says what state a job is in, how many are before it in its lane, until " \

@@ -6,7 +6,7 @@ cli_cppflags = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(JANSSON_CFLAGS) \
 libcli_a_CPPFLAGS = $(cli_cppflags)
 libcli_a_SOURCES = \
 	cli/cli.h cli/cmd_bench.c cli/cmd_cancel.c cli/cmd_control.c cli/cmd_dead.c cli/cmd_doctor.c \
-	cli/cmd_explain.c cli/cmd_job.c cli/cmd_models.c cli/cmd_status.c \
+	cli/cmd_explain.c cli/cmd_job.c cli/cmd_models.c cli/cmd_plan.c cli/cmd_status.c \
 	cli/cmd_submit.c cli/cmd_tbl.h cli/cmd_up.c cli/fleet.c cli/fleet.h cli/help.c \
 	cli/joblog.c cli/joblog.h cli/opt.c cli/opt.h cli/opt_tbl.h cli/out.c \
 	cli/out.h cli/payload.c cli/payload.h cli/place.c cli/rds.c cli/rds.h \
@@ -19,8 +19,8 @@ cli/libcli_a-cmd_dead.$(OBJEXT): cli/revive.lua.inc
 bin_PROGRAMS += ganger
 ganger_CPPFLAGS = $(cli_cppflags)
 ganger_SOURCES = cli/main.c
-cli_libs = libcli.a libconf.a libproto.a libbase.a $(HIREDIS_LIBS) \
-	$(JANSSON_LIBS) $(MSGPACK_LIBS)
+cli_libs = libcli.a libplace.a libconf.a libproto.a libbase.a \
+	$(HIREDIS_LIBS) $(HWLOC_LIBS) $(JANSSON_LIBS) $(MSGPACK_LIBS)
 ganger_LDADD = $(cli_libs)
 
 # Lua as a C string: comments and empty lines left out.

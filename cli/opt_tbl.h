@@ -52,5 +52,9 @@
 	    "HTTP address, 127.0.0.1:8000 or the next free port by default") \
 	OPT(READY_FILE, "ready-file", 0, "FILE", TEXT, \
 	    "write the HTTP URL and the socket here once jobs can run") \
+	OPT(TOPOLOGY, "topology", 0, "FILE.xml", TEXT, \
+	    "plan for the host recorded there (lstopo FILE.xml)") \
+	OPT(GPUS, "gpus", 0, "FILE.json", TEXT, \
+	    "with the GPUs listed there (ganger-gpuprobe --list)") \
 	OPT(VERSION, "version", 'V', NULL, FLAG, \
 	    "print the version")

@@ -47,8 +47,8 @@ struct conf_supervisor {
 	CONF_SUPERVISOR_ROWS(CONF_FIELD)
 	/* Derived. job_timeout is capped already; run_dir, state_dir, pidfile
 	 * and worker_id are never empty. */
-	unsigned slots;      /* max_concurrent_jobs resolved; 0: auto on GPUs,
-	                      * see conf_gpu_slots */
+	unsigned slots;      /* max_concurrent_jobs; 0: auto, which the plan
+	                      * of the host decides (place/plan.h) */
 	unsigned weights[3]; /* lane_weights: high, normal, low */
 	bool change_user;    /* uid, gid below differ from what we are */
 	uid_t uid;           /* that of user, else ours */
@@ -84,8 +84,9 @@ struct conf_pool {
 	int line;       /* of the section's header; 0: not from the file */
 	CONF_POOL_ROWS(CONF_FIELD)
 	/* Derived. queues is never empty; its last entry is the direct queue. */
-	unsigned nslots;   /* over all devices; 0: not known before the GPUs
-	                    * are (devices = all, or auto on GPUs) */
+	unsigned nslots;   /* over all devices; 0: known when the host is
+	                    * (auto, devices = all), see place/plan.h */
+	int cpus_line, devices_line; /* of these keys in the file, or 0 */
 	unsigned ndevices; /* entries of devices (1 for all); 0: a CPU pool */
 	bool all_devices;  /* devices = all */
 };

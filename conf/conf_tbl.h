@@ -134,6 +134,11 @@
 	    "A larger result fails its job as result-too-large.") \
 	X(supervisor, result_ttl, dur, "24h", "1s", "3650d", LIVE, \
 	    "How long final records and logs are kept.") \
+	X(supervisor, housekeeping_cpus, str, "auto", "", "", RESPAWN, \
+	    "CPUs for the daemon itself, that slots with cpus = auto keep off: " \
+	    "a list such as 0-1; auto: what the slots leave, and one core of " \
+	    "theirs where that costs a slot no more than a quarter of its cores; " \
+	    "none: it runs wherever it may.") \
 	X(supervisor, run_dir, path, "", "", "", RESTART, \
 	    "Folder for sockets and the private folders of running jobs, mode " \
 	    "0700 (0711 once a handler runs as another user). Default: /run/ganger as root, else ganger in XDG_RUNTIME_DIR, " \
@@ -202,12 +207,24 @@
 	    "max_concurrent_jobs). Not with devices: there it is " \
 	    "slots_per_device.") \
 	X(pool, cpus, str, "auto", "", "", RESPAWN, \
-	    "CPUs of the pool as a list such as 0-3,8, or auto.") \
+	    "CPUs of the pool as a list such as 0-3,8, or auto: whole cores that " \
+	    "no other pool names, near the slot's GPU if it has one.") \
+	X(pool, memory_node, enum, "prefer", "prefer bind any", "", RESPAWN, \
+	    "Memory of the slot's processes comes from the NUMA node of its CPUs " \
+	    "as long as that has some (prefer), only from there (bind: where it " \
+	    "is full, processes are killed), or from anywhere.") \
+	X(pool, cpuset, enum, "auto", "auto yes no", "", RESPAWN, \
+	    "Whether the slot's cgroup keeps its processes on its CPUs too, so " \
+	    "that a job can't leave them: auto where that costs nothing " \
+	    "(cgroup v2), yes also by a v1 hierarchy, which makes each start of " \
+	    "a child some milliseconds slower.") \
 	X(pool, devices, list, "", "", "", RESPAWN, \
 	    "GPUs of the pool: indices, UUIDs, MIG UUIDs, or all. Empty: a pool " \
 	    "without GPU.") \
-	X(pool, slots_per_device, int, "1", "1", "64", RESPAWN, \
-	    "Slots that share one GPU (or one group of devices_per_slot GPUs).") \
+	X(pool, slots_per_device, count, "1", "1", "1024", RESPAWN, \
+	    "Slots that share one GPU (or one group of devices_per_slot GPUs), or " \
+	    "auto by its memory (see max_concurrent_jobs); a pool that takes the " \
+	    "training queue and not the inference queue is one for training.") \
 	X(pool, devices_per_slot, int, "1", "1", "64", RESPAWN, \
 	    "GPUs that one slot owns, for training on several at once.") \
 	X(pool, queues, list, "", "", "", LIVE, \

@@ -62,9 +62,8 @@ variable_of(const struct load *ld, enum conf_section section, const char *key)
 	return (NULL);
 }
 
-/* The line a value comes from; 0 if the file does not give it. */
-static int
-line_of(const struct load *ld, enum conf_section section, const char *name,
+int
+load_line(const struct load *ld, enum conf_section section, const char *name,
     const char *key)
 {
 	const struct ini_section *s;
@@ -82,7 +81,7 @@ load_given(const struct load *ld, enum conf_section section, const char *name,
     const char *key)
 {
 	return (variable_of(ld, section, key) != NULL ||
-	    line_of(ld, section, name, key) != 0);
+	    load_line(ld, section, name, key) != 0);
 }
 
 void
@@ -104,7 +103,7 @@ load_problem(struct load *ld, enum conf_section section, const char *name,
 		    message);
 		return;
 	}
-	line = line_of(ld, section, name, key);
+	line = load_line(ld, section, name, key);
 	if (line == 0) {
 		s = ini_section(ld->ini, conf_sections[section].name, name);
 		line = s == NULL ? PROBLEM_FILE : s->line;

@@ -32,6 +32,9 @@ const char *load_env(const struct load *ld, const char *name);
  * variable. name is "" where the section takes none. */
 bool load_given(const struct load *ld, enum conf_section section,
     const char *name, const char *key);
+/* The line of a key in the file; 0 if it is not there. */
+int load_line(const struct load *ld, enum conf_section section,
+    const char *name, const char *key);
 
 /*
  * Adds "key: ..." at the line (or variable) that the effective value of the

@@ -1,7 +1,7 @@
 /*
  * Pools: how many slots they have, on what, which queues feed them, and that
  * every job type has one handler in each. Whether CPUs and GPUs are really
- * there is for the supervisor to see.
+ * there, and how many slots auto makes of them, is for place/ to see.
  */
 #include "config.h"
 
@@ -100,37 +100,21 @@ resolve_devices(struct load *ld, struct conf_pool *p,
 	}
 }
 
-/* The pool's CPUs that we may use. */
 static void
-resolve_cpus(struct load *ld, const struct conf_pool *p, struct cpus *set)
+check_cpus(struct load *ld, const struct conf_pool *p)
 {
-	struct cpus wanted;
-	struct buf text;
+	struct cpus set;
 
-	if (cpus_get_affinity(0, set) != 0)
-		cpus_clear(set);
-	if (strcasecmp(p->cpus, "auto") == 0)
-		return;
-	if (cpus_parse(p->cpus, &wanted) != 0 || cpus_count(&wanted) == 0) {
+	if (strcasecmp(p->cpus, "auto") != 0 &&
+	    (cpus_parse(p->cpus, &set) != 0 || cpus_count(&set) == 0))
 		load_problem(ld, CONF_S_pool, p->name, "cpus",
 		    "\"%.80s\" is not a list such as 0-3,8, or auto", p->cpus);
-		return;
-	}
-	buf_init(&text, 4096);
-	(void)cpus_put(&text, set);
-	cpus_and(set, &wanted);
-	if (!cpus_equal(set, &wanted))
-		load_problem(ld, CONF_S_pool, p->name, "cpus",
-		    "%.80s is more than the CPUs that may be used here, %.80s",
-		    p->cpus, buf_cstr(&text));
-	buf_fini(&text);
 }
 
 static void
-count_cpu_slots(struct load *ld, struct conf_pool *p, const struct cpus *set)
+count_cpu_slots(struct load *ld, struct conf_pool *p)
 {
-	p->nslots = p->slots == CONF_AUTO ? conf_cpu_slots(cpus_count(set)) :
-	    (unsigned)p->slots;
+	p->nslots = p->slots == CONF_AUTO ? 0 : (unsigned)p->slots;
 	if (p->slots_per_device != 1)
 		load_problem(ld, CONF_S_pool, p->name, "slots_per_device",
 		    "only with devices");
@@ -148,12 +132,14 @@ count_gpu_slots(struct load *ld, struct conf_pool *p)
 		load_problem(ld, CONF_S_pool, p->name, "slots",
 		    "not with devices: slots_per_device says it there");
 	if (p->all_devices)
-		return;
+		return;         /* how many is for the plan to say */
 	if (p->ndevices % group != 0)
 		load_problem(ld, CONF_S_pool, p->name, "devices_per_slot",
 		    "%u devices can't be shared out by %u", p->ndevices,
 		    group);
-	p->nslots = p->ndevices / group * (unsigned)p->slots_per_device;
+	if (p->slots_per_device != CONF_AUTO)
+		p->nslots = p->ndevices / group *
+		    (unsigned)p->slots_per_device;
 }
 
 static void
@@ -225,14 +211,14 @@ check_sandboxes(struct load *ld, const struct conf_pool *p)
 static void
 resolve_pool(struct load *ld, struct conf_pool *p)
 {
-	struct cpus set;
-
+	p->cpus_line = load_line(ld, CONF_S_pool, p->name, "cpus");
+	p->devices_line = load_line(ld, CONF_S_pool, p->name, "devices");
 	resolve_devices(ld, p, CONF_S_pool, "devices");
-	resolve_cpus(ld, p, &set);
+	check_cpus(ld, p);
 	if (p->ndevices > 0)
 		count_gpu_slots(ld, p);
 	else
-		count_cpu_slots(ld, p, &set);
+		count_cpu_slots(ld, p);
 	resolve_queues(ld, p);
 	check_handler_names(ld, p);
 	check_types(ld, p);
@@ -260,11 +246,14 @@ add_default_pool(struct load *ld)
 		if (p->ndevices == 0)
 			load_problem(ld, CONF_S_supervisor, "", "gpu_device",
 			    "empty, but use_gpu is set");
+		p->devices_line = load_line(ld, CONF_S_supervisor, "",
+		    "gpu_device");
+		/* for people: the plan goes by nslots */
+		p->slots_per_device = s->slots == 0 ? CONF_AUTO :
+		    p->all_devices || p->ndevices == 0 ? 1 :
+		    (s->slots + p->ndevices - 1) / p->ndevices;
 	} else
-		p->slots = s->slots;
-	if (p->ndevices > 0 && !p->all_devices && p->nslots > 0)
-		p->slots_per_device =
-		    (p->nslots + p->ndevices - 1) / p->ndevices;
+		p->slots = s->max_concurrent_jobs;
 	resolve_queues(ld, p);
 	check_types(ld, p);
 	check_sandboxes(ld, p);

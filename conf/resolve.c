@@ -73,12 +73,14 @@ parse_weights(const char *text, unsigned w[3])
 	return (0);
 }
 
-static unsigned
-own_cpus(void)
+/* auto, none or a list. */
+static bool
+housekeeping_ok(const char *text)
 {
 	struct cpus set;
 
-	return (cpus_get_affinity(0, &set) == 0 ? cpus_count(&set) : 1);
+	return (strcasecmp(text, "auto") == 0 || strcasecmp(text, "none") == 0 ||
+	    (cpus_parse(text, &set) == 0 && cpus_count(&set) > 0));
 }
 
 void
@@ -92,8 +94,10 @@ resolve_supervisor(struct load *ld)
 		    "1000", s->lane_weights);
 	if (s->max_concurrent_jobs != CONF_AUTO)
 		s->slots = (unsigned)s->max_concurrent_jobs;
-	else
-		s->slots = s->use_gpu ? 0 : conf_cpu_slots(own_cpus());
+	if (!housekeeping_ok(s->housekeeping_cpus))
+		load_problem(ld, CONF_S_supervisor, "", "housekeeping_cpus",
+		    "\"%.80s\" is not a list such as 0-1, auto or none",
+		    s->housekeeping_cpus);
 	if (s->retry_backoff_max < s->retry_backoff) {
 		if (load_given(ld, CONF_S_supervisor, "", "retry_backoff_max"))
 			load_problem(ld, CONF_S_supervisor, "",

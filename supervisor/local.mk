@@ -57,8 +57,8 @@ sbin_PROGRAMS += gangerd
 gangerd_SOURCES = supervisor/main.c
 gangerd_CPPFLAGS = $(libsup_a_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"' \
 	-DLIBEXECDIR='"$(libexecdir)"'
-gangerd_LDADD = libsup.a libconf.a libproto.a libbase.a $(HIREDIS_LIBS) \
-	$(EVENT_LIBS) $(JANSSON_LIBS) $(ZMQ_LIBS) $(MSGPACK_LIBS) -lm
+gangerd_LDADD = libsup.a libplace.a libconf.a libproto.a libbase.a \
+	$(HIREDIS_LIBS) $(HWLOC_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(ZMQ_LIBS) $(MSGPACK_LIBS) -lm
 
 # docs/states.md is written from the table of states
 noinst_PROGRAMS += supervisor/gen_states

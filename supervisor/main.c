@@ -26,7 +26,6 @@
 
 #include <event2/event.h>
 
-#include "base/cpus.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -36,7 +35,6 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "conf/conf.h"
-#include "proto/page.h"
 
 #include "supervisor/beat.h"
 #include "supervisor/http.h"
@@ -130,36 +128,31 @@ load_conf(const struct args *a)
 	return (c);
 }
 
-/* What placement says, as an error or as the plan of -t. */
+/* Every problem of the placement is one of the configuration. */
 static void
-check_place(const struct conf *c, bool print)
+open_place(struct place *pl, const struct conf *c)
 {
-	struct cpus *sets = NULL;
-	unsigned n, i, k, at = 0;
-	struct buf why, text;
-	bool shared;
+	struct buf problems;
+	int r;
 
-	buf_init(&why, 4096);
-	buf_init(&text, 65536);
-	for (i = 0; i < c->npools; i++)
-		if (c->pools[i].ndevices > 0 || c->pools[i].all_devices)
-			life_die(EX_CONFIG, "[pool %s] wants GPUs, and no GPU of "
-			    "this host can be used", c->pools[i].name);
-	if (place_slots(c, &sets, &n, &shared, &why) != 0)
-		life_die(EX_CONFIG, "%s", buf_cstr(&why));
-	if (n > PAGE_SLOTS_MAX)
-		life_die(EX_CONFIG, "%u slots are more than %d", n, PAGE_SLOTS_MAX);
-	if (print && shared)
-		(void)printf("warning: more slots than CPUs, they share\n");
-	for (i = 0; print && i < c->npools; i++)
-		for (k = 0; k < c->pools[i].nslots; k++, at++) {
-			buf_reset(&text);
-			(void)cpus_put(&text, &sets[at]);
-			(void)printf("slot %u  pool %s  cpus %s\n", at,
-			    c->pools[i].name, buf_cstr(&text));
-		}
-	free(sets);
-	buf_fini(&why);
+	buf_init(&problems, 1u << 20);
+	if ((r = place_open(pl, c, &problems)) != 0) {
+		(void)fputs(buf_cstr(&problems), stderr);
+		exit(r == -ERR_CONFIG ? EX_CONFIG : EX_OSERR);
+	}
+	buf_fini(&problems);
+}
+
+static void
+print_place(const struct place *pl)
+{
+	struct buf text;
+
+	buf_init(&text, 16u << 20);
+	place_text(pl, &text);
+	(void)fputs(buf_cstr(&text), stdout);
+	(void)printf("%s%s", pl->plan->nwarnings > 0 ? "\nwarnings:\n" : "",
+	    buf_cstr(&pl->plan->warnings));
 	buf_fini(&text);
 }
 
@@ -179,33 +172,22 @@ static void
 make_pools(struct sup *sup)
 {
 	const struct conf *c = sup->conf;
-	struct cpus *sets = NULL;
-	struct buf text;
+	const struct plan *plan = sup->place.plan;
 	struct pool *p;
-	struct proc *proc;
-	unsigned n, i, k, at = 0;
-	bool shared;
+	unsigned i, k, at;
 
-	buf_init(&text, 65536);
-	if (place_slots(c, &sets, &n, &shared, &text) != 0)
-		life_die(EX_CONFIG, "%s", buf_cstr(&text));
-	if (shared)
-		log_warn("place", "%u slots are more than the CPUs they have, "
-		    "they share them evenly", n);
-	sup->nslots = n;
-	sup->slots = xcalloc(n == 0 ? 1 : n, sizeof(struct proc *));
+	sup->nslots = plan->nslots;
+	sup->slots = xcalloc(plan->nslots + 1, sizeof(struct proc *));
 	sup->pace = xcalloc(c->nhandlers + 1, sizeof(*sup->pace));
 	for (i = 0; i < c->npools; i++) {
-		p = pool_new(sup, &c->pools[i]);
-		for (k = 0; k < c->pools[i].nslots; k++, at++) {
-			proc = proc_new(sup, p, at);
-			proc_plan(proc, &sets[at]);
-			p->procs[p->nprocs++] = proc;
-			sup->slots[at] = proc;
+		p = pool_new(sup, &c->pools[i], plan->pools[i].nslots);
+		for (k = 0; k < plan->pools[i].nslots; k++) {
+			at = plan->pools[i].first + k;
+			sup->slots[at] = proc_new(sup, p, at,
+			    &plan->slots[at]);
+			p->procs[p->nprocs++] = sup->slots[at];
 		}
 	}
-	free(sets);
-	buf_fini(&text);
 }
 
 static void
@@ -360,6 +342,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	int code;
 
 	open_base(sup);
+	place_begin(&sup->place);
 	make_run_mark(sup);
 	sup->started_at = wall_now();
 	sup->reload_ok = true;
@@ -435,12 +418,13 @@ open_log(const struct conf *c)
 }
 
 static struct sup *
-sup_new(const struct args *a, struct conf *c)
+sup_new(const struct args *a, struct conf *c, const struct place *place)
 {
 	struct sup *sup = xcalloc(1, sizeof(*sup));
 
 	sup->magic = SUP_MAGIC;
 	sup->conf = sup->boot_conf = c;
+	sup->place = *place;            /* takes what it owns */
 	sup->conf_path = a->file != NULL ? absolute(a->file) : NULL;
 	sup->pidfile_arg = a->pidfile != NULL ? absolute(a->pidfile) : NULL;
 	sup->id = c->supervisor.worker_id;
@@ -458,6 +442,7 @@ sup_free(struct sup *sup)
 	if (sup->conf != sup->boot_conf)
 		conf_free(&sup->conf);
 	conf_free(&sup->boot_conf);
+	place_close(&sup->place);
 	free(sup->conf_path);
 	free(sup->pidfile_arg);
 	free(sup->reload_text);
@@ -470,6 +455,7 @@ main(int argc, char **argv)
 {
 	struct args a = parse_args(argc, argv);
 	struct conf *c = load_conf(&a);
+	struct place place;
 	struct sup *sup;
 	int pid_fd, code;
 
@@ -478,10 +464,12 @@ main(int argc, char **argv)
 		conf_free(&c);
 		return (EX_OK);
 	}
-	check_place(c, a.test);
+	open_place(&place, c);
 	if (a.test) {
 		(void)printf("%s: the configuration is good\n",
 		    a.file != NULL ? a.file : "defaults");
+		print_place(&place);
+		place_close(&place);
 		conf_free(&c);
 		return (EX_OK);
 	}
@@ -492,7 +480,7 @@ main(int argc, char **argv)
 	life_drop_rights(c);
 	life_hide(c);
 	open_log(c);
-	sup = sup_new(&a, c);
+	sup = sup_new(&a, c, &place);
 	notify_open(&sup->notify);
 	sup->announce_fd = take_ground(&a);
 	sup_hold_signals();

@@ -1,107 +1,85 @@
-/* Placement. See place.h. */
+/* The place of this daemon. See place.h. */
 #include "config.h"
 
 #include "supervisor/place.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
-#include "base/cpus.h"
 #include "base/err.h"
-#include "base/xalloc.h"
+#include "base/log.h"
+#include "conf/conf.h"
 
-static bool
-is_auto(const struct conf_pool *p)
+int
+place_plan(const struct place *pl, const struct conf *c,
+    struct plan **planp, struct buf *problems)
 {
-	return (strcmp(p->cpus, "auto") == 0 || p->cpus[0] == '\0');
-}
-
-/* The at-th of n shares of a set: a run of its CPUs, or one CPU by turns. */
-static void
-share(const struct cpus *all, unsigned at, unsigned n, struct cpus *out)
-{
-	unsigned total = cpus_count(all), from, to, i = 0;
-	int cpu;
-
-	cpus_clear(out);
-	if (n <= total) {
-		from = at * total / n;
-		to = (at + 1) * total / n;
-	} else {
-		from = at % total;
-		to = from + 1;
-	}
-	for (cpu = cpus_next(all, -1); cpu >= 0; cpu = cpus_next(all, cpu), i++)
-		if (i >= from && i < to)
-			cpus_add(out, (unsigned)cpu);
-}
-
-static int
-named_cpus(const struct conf_pool *p, const struct cpus *mine,
-    struct cpus *out, struct buf *why)
-{
-	struct cpus both;
-
-	if (cpus_parse(p->cpus, out) != 0) {
-		(void)buf_printf(why, "[pool %s] cpus = %s is no list of CPUs",
-		    p->name, p->cpus);
-		return (-ERR_CONFIG);
-	}
-	both = *out;
-	cpus_and(&both, mine);
-	if (cpus_count(out) > 0 && cpus_equal(&both, out))
-		return (0);
-	(void)buf_printf(why, "[pool %s] cpus = %s: this host gives us only "
-	    "CPUs ", p->name, p->cpus);
-	(void)cpus_put(why, mine);
-	return (-ERR_CONFIG);
+	return (plan_make(c, pl->topo, pl->listed ? &pl->gpus : NULL, planp,
+	    problems));
 }
 
 int
-place_slots(const struct conf *c, struct cpus **setsp, unsigned *np,
-    bool *sharedp, struct buf *why)
+place_open(struct place *pl, const struct conf *c, struct buf *problems)
 {
-	struct cpus mine, left, named;
-	unsigned i, k, n = 0, autos = 0, at = 0, total;
-	int cpu;
+	int r;
 
-	*setsp = NULL;
-	*sharedp = false;
-	if (cpus_get_affinity(0, &mine) != 0) {
-		(void)buf_puts(why, "the CPU affinity mask can't be read");
-		return (-ERR_SYSTEM);
+	memset(pl, 0, sizeof(*pl));
+	if ((r = topo_host(&pl->topo, problems)) != 0) {
+		(void)buf_putc(problems, '\n');
+		return (r);
 	}
-	left = mine;
-	for (i = 0; i < c->npools; i++) {
-		n += c->pools[i].nslots;
-		if (is_auto(&c->pools[i])) {
-			autos += c->pools[i].nslots;
-			continue;
-		}
-		if (named_cpus(&c->pools[i], &mine, &named, why) != 0)
-			return (-ERR_CONFIG);
-		for (cpu = 0; cpu < CPUS_MAX; cpu++)
-			if (cpus_has(&named, (unsigned)cpu))
-				left.w[cpu / 64] &= ~(UINT64_C(1) << cpu % 64);
+	if (plan_wants_gpus(c)) {
+		/* what went wrong is in the list, and the plan says it */
+		(void)gpu_list_probe(gpu_prober(), GPU_LIST_WAIT, &pl->gpus);
+		pl->listed = true;
 	}
-	if (cpus_count(&left) == 0)
-		left = mine;    /* all are named: auto pools share them all */
-	total = cpus_count(&left);
-	*setsp = xcalloc(n == 0 ? 1 : n, sizeof(**setsp));
-	*np = n;
-	for (n = i = 0; i < c->npools; i++) {
-		(void)(is_auto(&c->pools[i]) ? 0 :
-		    cpus_parse(c->pools[i].cpus, &named));
-		for (k = 0; k < c->pools[i].nslots; k++, n++)
-			if (is_auto(&c->pools[i]))
-				share(&left, at++, autos, *setsp + n);
-			else {
-				share(&named, k, c->pools[i].nslots,
-				    *setsp + n);
-				*sharedp = *sharedp || c->pools[i].nslots >
-				    cpus_count(&named);
-			}
+	return (place_plan(pl, c, &pl->plan, problems));
+}
+
+void
+place_close(struct place *pl)
+{
+	plan_free(&pl->plan);
+	topo_free(&pl->topo);
+	gpu_list_fini(&pl->gpus);
+	pl->listed = false;
+}
+
+void
+place_text(const struct place *pl, struct buf *b)
+{
+	plan_text(pl->plan, pl->topo, pl->listed ? &pl->gpus : NULL, b);
+}
+
+static void
+log_warnings(const struct plan *p)
+{
+	const char *line = p->warnings.data;
+	size_t n, left = p->warnings.len;
+
+	for (; left > 0; line += n + 1, left -= n + 1) {
+		n = (size_t)((const char *)memchr(line, '\n', left) - line);
+		log_warn("place", "%.*s", (int)n, line);
 	}
-	*sharedp = *sharedp || autos > total;
-	return (0);
+}
+
+void
+place_begin(const struct place *pl)
+{
+	const struct cpus *set = cpus_count(&pl->plan->keeper) > 0 ?
+	    &pl->plan->keeper : &pl->plan->usable;
+
+	log_warnings(pl->plan);
+	if (cpus_set_affinity(0, set) != 0)
+		log_warn("place", "the daemon can't be kept off the slots' "
+		    "CPUs: %s", strerror(errno));
+}
+
+void
+place_take(struct place *pl, struct plan **planp)
+{
+	plan_free(&pl->plan);
+	pl->plan = *planp;
+	*planp = NULL;
+	place_begin(pl);
 }

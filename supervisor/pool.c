@@ -25,7 +25,7 @@
 #define POOL_HOLD (100 * DUR_MS)
 
 struct pool *
-pool_new(struct sup *sup, const struct conf_pool *conf)
+pool_new(struct sup *sup, const struct conf_pool *conf, unsigned nslots)
 {
 	struct pool *p = xcalloc(1, sizeof(*p));
 
@@ -38,7 +38,7 @@ pool_new(struct sup *sup, const struct conf_pool *conf)
 	TAILQ_INIT(&p->ready);
 	p->last_handler = -1;
 	pool_set_queues(p, conf);
-	pool_grow(p, conf->nslots);
+	pool_grow(p, nslots);
 	TAILQ_INSERT_TAIL(&sup->pools, p, link);
 	return (p);
 }

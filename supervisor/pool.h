@@ -43,7 +43,9 @@ struct pool {
 
 TAILQ_HEAD(pool_list, pool);
 
-struct pool *pool_new(struct sup *sup, const struct conf_pool *conf);
+/* nslots: as planned; the slots themselves are added to procs. */
+struct pool *pool_new(struct sup *sup, const struct conf_pool *conf,
+    unsigned nslots);
 void pool_free(struct pool **pp);
 /* Takes the queues of the configuration, or of none. */
 void pool_set_queues(struct pool *p, const struct conf_pool *conf);

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
+#include "place/plan.h"
 #include "proto/page.h"
 #include "proto/startup.h"
 
@@ -78,18 +79,10 @@ take_limits(struct proc *p)
 }
 
 static void
-take_cpus(struct proc *p)
+take_place(struct proc *p)
 {
-	struct buf b;
-
-	if (cpus_equal(&p->cpus, &p->planned))
-		return;
-	p->cpus = p->planned;
-	buf_init(&b, 65536);
-	(void)cpus_put(&b, &p->cpus);
-	free(p->cpus_text);
-	p->cpus_text = xstrdup(buf_cstr(&b));
-	buf_fini(&b);
+	if (p->where.pool == NULL || !plan_same(&p->where, &p->planned))
+		plan_slot_copy(&p->where, &p->planned);
 }
 
 /* ---- effects of the slot machine ---- */
@@ -101,7 +94,7 @@ op_spawn(struct slot *s)
 	int r;
 
 	take_limits(p);
-	take_cpus(p);
+	take_place(p);
 	p->dead = false;
 	p->models[0] = '\0';
 	p->jobs_done = 0;
@@ -301,21 +294,25 @@ proc_exited(struct proc *p, int status)
 }
 
 static bool
-fits(const struct proc *p, const struct frame_hello *h)
+fits(struct proc *p, const struct frame_hello *h)
 {
+	char *why = p->misfit;
+	size_t size = sizeof(p->misfit);
+
+	why[0] = '\0';
 	if (h->pid != p->pid)
-		log_err("slot", "slot=%u HELLO of pid %" PRId64 ", not %d",
-		    p->slot.index, h->pid, (int)p->pid);
-	else if (!slice_is(h->cpus, p->cpus_text))
-		log_err("slot", "slot=%u runs on CPUs %.*s, not %s",
-		    p->slot.index, (int)h->cpus.n, h->cpus.p, p->cpus_text);
-	else if (!slice_is(h->devices, p->devices))
-		log_err("slot", "slot=%u sees devices \"%.*s\", not \"%s\"",
-		    p->slot.index, (int)h->devices.n, h->devices.p,
-		    p->devices);
-	else
-		return (true);
-	return (false);
+		(void)snprintf(why, size, "HELLO of pid %" PRId64 ", not %d",
+		    h->pid, (int)p->pid);
+	else if (!slice_is(h->cpus, p->where.cpus_text))
+		(void)snprintf(why, size, "runs on CPUs %.*s, not %.100s",
+		    (int)(h->cpus.n < 100 ? h->cpus.n : 100), h->cpus.p,
+		    p->where.cpus_text);
+	else if (!slice_is(h->devices, p->where.devices))
+		(void)snprintf(why, size, "sees devices \"%.*s\", not "
+		    "\"%.100s\"",
+		    (int)(h->devices.n < 100 ? h->devices.n : 100),
+		    h->devices.p, p->where.devices);
+	return (why[0] == '\0');
 }
 
 void
@@ -326,7 +323,10 @@ proc_hello(struct proc *p, const struct frame_hello *h)
 	if (fits(p, h))
 		slot_event(&p->slot, EV_HELLO, mono_now(), WHY_NONE);
 	else {
-		p->slot.early_deaths++;
+		/* it would be no better the next time: quarantine */
+		log_err("slot", "slot=%u is refused, it %s", p->slot.index,
+		    p->misfit);
+		p->slot.early_deaths = p->slot.limits->early_max;
 		slot_event(&p->slot, EV_FENCE, mono_now(), WHY_MISFIT);
 	}
 }
@@ -384,15 +384,16 @@ open_page(struct proc *p)
 }
 
 void
-proc_plan(struct proc *p, const struct cpus *cpus)
+proc_plan(struct proc *p, const struct plan_slot *where)
 {
-	p->planned = *cpus;
-	if (p->cpus_text[0] == '\0')
-		take_cpus(p);   /* the first one: what the status shows */
+	plan_slot_copy(&p->planned, where);
+	if (p->where.pool == NULL)
+		take_place(p);  /* the first one: what the status shows */
 }
 
 struct proc *
-proc_new(struct sup *sup, struct pool *pool, unsigned index)
+proc_new(struct sup *sup, struct pool *pool, unsigned index,
+    const struct plan_slot *where)
 {
 	struct proc *p = xcalloc(1, sizeof(*p));
 
@@ -400,8 +401,7 @@ proc_new(struct sup *sup, struct pool *pool, unsigned index)
 	p->sup = sup;
 	p->pool = pool;
 	p->start_fd = p->out[0].fd = p->out[1].fd = -1;
-	p->devices = xstrdup("");
-	p->cpus_text = xstrdup("");
+	proc_plan(p, where);
 	TAILQ_INIT(&p->jobs);
 	slot_init(&p->slot, index, &ops, &sup->limits, p);
 	/* frames of a slot that had this number before must not fit */
@@ -440,8 +440,8 @@ proc_free(struct proc **pp)
 	contain_fini(&p->contain);
 	(void)munmap(p->page, sizeof(struct page) + sizeof(struct page_slot));
 	fd_close(&p->page_fd);
-	free(p->devices);
-	free(p->cpus_text);
+	plan_slot_fini(&p->where);
+	plan_slot_fini(&p->planned);
 	p->magic = 0;
 	free(p);
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/cpus.h"
+#include "place/plan.h"
 #include "proto/frame.h"
 #include "supervisor/cage.h"
 #include "supervisor/contain.h"
@@ -51,10 +51,9 @@ struct proc {
 	struct sup *sup;          /* borrows */
 	struct pool *pool;        /* borrows */
 	bool leaving;             /* goes when it is empty; see reshape.h */
-	struct cpus cpus;         /* of the child there is, or comes next */
-	char *cpus_text;
-	struct cpus planned;      /* what the next child gets */
-	char *devices;            /* comma separated UUIDs; "" on CPU slots */
+	struct plan_slot where;   /* of the child there is, or comes next */
+	struct plan_slot planned; /* what the next child gets */
+	char misfit[256];         /* how the last child differed; "": it fits */
 	struct contain contain;
 	struct cage cage;
 
@@ -92,10 +91,11 @@ struct proc {
 	mono_t spawned;
 };
 
-struct proc *proc_new(struct sup *sup, struct pool *pool, unsigned index);
+struct proc *proc_new(struct sup *sup, struct pool *pool, unsigned index,
+    const struct plan_slot *where);
 void proc_free(struct proc **pp);
-/* The CPUs of the next child. */
-void proc_plan(struct proc *p, const struct cpus *cpus);
+/* The place of the next child. */
+void proc_plan(struct proc *p, const struct plan_slot *where);
 
 /* waitpid said so. */
 void proc_exited(struct proc *p, int status);

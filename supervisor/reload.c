@@ -107,6 +107,7 @@ static const struct {
 	{ CONF_S_supervisor, "max_concurrent_jobs" },
 	{ CONF_S_supervisor, "use_gpu" },
 	{ CONF_S_supervisor, "gpu_device" },
+	{ CONF_S_supervisor, "housekeeping_cpus" },
 	{ CONF_S_pool, "slots" },
 	{ CONF_S_pool, "cpus" },
 	{ CONF_S_pool, "devices" },
@@ -217,9 +218,6 @@ swap(struct reload *r)
 	reload_limits(sup);
 	http_move(sup, &sup->conf->http, &r->http);
 	renew_pace(sup, r->handlers);
-	if (r->shape.shared)
-		log_warn("reload", "%u slots are more than the CPUs they have, "
-		    "they share them evenly", r->shape.n);
 	reshape_apply(sup, &r->shape);
 	schedule_open(sup);
 }
@@ -292,7 +290,7 @@ prepare(struct reload *r, struct buf *why)
 		e = -1;
 	(void)buf_puts(why, buf_cstr(&problems.text));
 	conf_problems_fini(&problems);
-	if (e == 0 && (e = reshape_plan(r->c, &r->shape, why)) == 0 &&
+	if (e == 0 && (e = reshape_plan(sup, r->c, &r->shape, why)) == 0 &&
 	    (e = prepare_http(r, why)) == 0)
 		e = prepare_log(r, why);
 	return (e);

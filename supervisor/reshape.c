@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpus.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -20,19 +19,13 @@
 #include "supervisor/sup.h"
 
 int
-reshape_plan(const struct conf *c, struct shape *s, struct buf *why)
+reshape_plan(struct sup *sup, const struct conf *c, struct shape *s,
+    struct buf *why)
 {
-	unsigned i;
 	int r;
 
 	*s = (struct shape){ .conf = c };
-	for (i = 0; i < c->npools; i++)
-		if (c->pools[i].ndevices > 0 || c->pools[i].all_devices) {
-			(void)buf_printf(why, "[pool %s] wants GPUs, and no "
-			    "GPU of this host can be used", c->pools[i].name);
-			return (-ERR_CONFIG);
-		}
-	if ((r = place_slots(c, &s->sets, &s->n, &s->shared, why)) != 0)
+	if ((r = place_plan(&sup->place, c, &s->plan, why)) != 0)
 		return (r);
 	s->touched = xcalloc(c->npools, sizeof(*s->touched));
 	return (0);
@@ -41,7 +34,7 @@ reshape_plan(const struct conf *c, struct shape *s, struct buf *why)
 void
 reshape_fini(struct shape *s)
 {
-	free(s->sets);
+	plan_free(&s->plan);
 	free(s->touched);
 	*s = (struct shape){ 0 };
 }
@@ -75,18 +68,18 @@ leave_slot(struct proc *p)
 }
 
 static void
-keep_slot(struct proc *p, const struct cpus *cpus, bool touched)
+keep_slot(struct proc *p, const struct plan_slot *where, bool touched)
 {
 	mono_t now = mono_now();
 
-	proc_plan(p, cpus);
+	proc_plan(p, where);
 	p->leaving = false;
 	p->slot.wanted = true;
 	if (p->slot.state == SLOT_DOWN || (touched &&
 	    (p->slot.state == SLOT_BACKOFF ||
 	    p->slot.state == SLOT_QUARANTINED)))
 		slot_event(&p->slot, EV_START, now, WHY_NONE);
-	else if (touched || !cpus_equal(&p->cpus, &p->planned))
+	else if (touched || !plan_same(&p->where, &p->planned))
 		slot_event(&p->slot, EV_DRAIN, now, WHY_DRAIN);
 }
 
@@ -106,16 +99,15 @@ free_index(struct sup *sup)
 }
 
 static void
-add_slot(struct pool *pool, const struct cpus *cpus)
+add_slot(struct pool *pool, const struct plan_slot *where)
 {
 	struct sup *sup = pool->sup;
 	unsigned i = free_index(sup);
-	struct proc *p = proc_new(sup, pool, i);
+	struct proc *p = proc_new(sup, pool, i, where);
 
 	sup->slots[i] = p;
 	pool_grow(pool, pool->nprocs + 1);
 	pool->procs[pool->nprocs++] = p;
-	proc_plan(p, cpus);
 	slot_event(&p->slot, EV_START, mono_now(), WHY_NONE);
 }
 
@@ -142,17 +134,17 @@ free_slot(struct pool *pool, unsigned at)
 /* ---- the slots of a pool ---- */
 
 /* Who of the present slots is to be slot of a new place: in order, one that
- * has these CPUs, one that stays anyway, one at work. */
+ * has this place, one that stays anyway, one at work. */
 static struct proc *
-choose(const struct pool *p, const bool *taken, const struct cpus *cpus,
-    bool exact, unsigned *atp)
+choose(const struct pool *p, const bool *taken,
+    const struct plan_slot *where, bool exact, unsigned *atp)
 {
 	unsigned i, best = 0, rank;
 	struct proc *found = NULL, *x;
 
 	for (i = 0; i < p->nprocs; i++) {
 		x = p->procs[i];
-		if (taken[i] || (exact && !cpus_equal(&x->planned, cpus)))
+		if (taken[i] || (exact && !plan_same(&x->planned, where)))
 			continue;
 		rank = 1 + (x->leaving ? 0 : 2) + (is_busy(x) ? 1 : 0);
 		if (rank > best) {
@@ -165,7 +157,8 @@ choose(const struct pool *p, const bool *taken, const struct cpus *cpus,
 }
 
 static void
-fit_slots(struct pool *p, const struct cpus *sets, unsigned n, bool touched)
+fit_slots(struct pool *p, const struct plan_slot *slots, unsigned n,
+    bool touched)
 {
 	unsigned had = p->nprocs, i, at = 0, pass;
 	bool *taken = xcalloc(had + 1, sizeof(*taken));
@@ -174,18 +167,18 @@ fit_slots(struct pool *p, const struct cpus *sets, unsigned n, bool touched)
 
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < n; i++) {
-			if (given[i] || (x = choose(p, taken, &sets[i],
+			if (given[i] || (x = choose(p, taken, &slots[i],
 			    pass == 0, &at)) == NULL)
 				continue;
 			given[i] = taken[at] = true;
-			keep_slot(x, &sets[i], touched);
+			keep_slot(x, &slots[i], touched);
 		}
 	for (i = 0; i < had; i++)
 		if (!taken[i])
 			leave_slot(p->procs[i]);
 	for (i = 0; i < n; i++)
 		if (!given[i])
-			add_slot(p, &sets[i]);
+			add_slot(p, &slots[i]);
 	free(taken);
 	free(given);
 }
@@ -252,18 +245,18 @@ is_wanted(const struct conf *c, const char *name)
  * so that those which leave come after all of them. */
 static void
 take_pool(struct sup *sup, const struct conf_pool *conf,
-    const struct cpus *sets, bool touched)
+    const struct plan_slot *slots, unsigned n, bool touched)
 {
 	struct pool *p = find_pool(sup, conf->name);
 
 	if (p == NULL)
-		p = pool_new(sup, conf);
+		p = pool_new(sup, conf, n);
 	TAILQ_REMOVE(&sup->pools, p, link);
 	TAILQ_INSERT_HEAD(&sup->pools, p, link);
 	p->conf = conf;
 	p->gpu = conf->ndevices > 0 || conf->all_devices;
 	pool_set_queues(p, conf);
-	fit_slots(p, sets, conf->nslots, touched);
+	fit_slots(p, slots, n, touched);
 }
 
 /* ---- queues ---- */
@@ -294,10 +287,10 @@ close_queues(struct sup *sup)
 }
 
 void
-reshape_apply(struct sup *sup, const struct shape *s)
+reshape_apply(struct sup *sup, struct shape *s)
 {
 	const struct conf *c = s->conf;
-	const struct cpus *sets = s->sets + s->n;
+	const struct plan_pool *planned;
 	struct pool *p;
 	unsigned i;
 
@@ -305,12 +298,15 @@ reshape_apply(struct sup *sup, const struct shape *s)
 		if (p->conf != NULL && !is_wanted(c, p->name))
 			leave_pool(p);
 	for (i = c->npools; i > 0; i--) {
-		sets -= c->pools[i - 1].nslots;
-		take_pool(sup, &c->pools[i - 1], sets, s->touched[i - 1]);
+		planned = &s->plan->pools[i - 1];
+		take_pool(sup, &c->pools[i - 1],
+		    s->plan->slots + planned->first, planned->nslots,
+		    s->touched[i - 1]);
 	}
 	close_queues(sup);
 	TAILQ_FOREACH(p, &sup->pools, link)
 		look_at_ready(p);
+	place_take(&sup->place, &s->plan);
 }
 
 /* ---- what has left ---- */

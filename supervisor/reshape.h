@@ -12,30 +12,29 @@
 #include "base/buf.h"
 #include "conf/conf.h"
 
-struct cpus;
+struct plan;
 struct sup;
 
 /* What the slots of a configuration are to have, pool by pool. */
 struct shape {
 	const struct conf *conf;  /* borrows */
-	struct cpus *sets;        /* owns */
-	unsigned n;
-	bool shared;              /* more slots than CPUs */
+	struct plan *plan;        /* owns until it is applied */
 	bool *touched;            /* owns; by pool: all its slots get a new
-				   * child, whatever their CPUs */
+				   * child, whatever their place */
 };
 
-/* Plans; nothing changes. -ERR_CONFIG, -ERR_SYSTEM with the reason. */
-int reshape_plan(const struct conf *c, struct shape *s, struct buf *why);
+/* Plans; nothing changes. -ERR_CONFIG with the reasons. */
+int reshape_plan(struct sup *sup, const struct conf *c, struct shape *s,
+    struct buf *why);
 void reshape_fini(struct shape *s);
 
 /*
  * sup->conf is the new configuration already: makes pools, slots and queues
- * what it says. Only slots whose CPUs change, whose pool is touched or that
+ * what it says, and takes the plan. Only slots whose place changes, whose pool is touched or that
  * go are drained. Jobs that wait here for a slot that they can't have any
  * more go back to their queue, uncharged.
  */
-void reshape_apply(struct sup *sup, const struct shape *s);
+void reshape_apply(struct sup *sup, struct shape *s);
 
 /* Frees what has left. */
 void reshape_phase(struct sup *sup);

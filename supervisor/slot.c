@@ -55,7 +55,8 @@ back_off(struct slot *s, mono_t now)
 	    s->early_deaths >= s->limits->early_max) {
 		log_err("slot", "slot=%u is quarantined: it failed %u times "
 		    "in a row", s->index, s->early_deaths);
-		s->why = WHY_FAILING;
+		if (s->why != WHY_MISFIT)
+			s->why = WHY_FAILING;
 		enter(s, SLOT_QUARANTINED, now,
 		    mono_add(now, s->limits->retry_failing));
 		return;
@@ -239,7 +240,7 @@ hold_slot(struct slot *s, const struct slot_arg *arg)
 static void
 return_slot(struct slot *s, const struct slot_arg *arg)
 {
-	if (s->why == WHY_FAILING && s->wanted)
+	if ((s->why == WHY_FAILING || s->why == WHY_MISFIT) && s->wanted)
 		spawn_child(s, arg);    /* one try */
 	else
 		go_on(s, arg);

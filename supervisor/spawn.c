@@ -76,7 +76,7 @@ is_withheld(const char *var)
 static char **
 make_env(const struct proc *p)
 {
-	unsigned ncpus = cpus_count(&p->cpus);
+	unsigned ncpus = cpus_count(&p->where.cpus);
 	char **env, **e;
 	size_t n = 0, i;
 
@@ -89,7 +89,7 @@ make_env(const struct proc *p)
 			env[n++] = xstrdup(*e);
 	for (i = 0; i < NELEM(thread_vars); i++)
 		env[n++] = str_fmt("%s=%u", thread_vars[i], ncpus);
-	env[n++] = str_fmt("CUDA_VISIBLE_DEVICES=%s", p->devices);
+	env[n++] = str_fmt("CUDA_VISIBLE_DEVICES=%s", p->where.devices);
 	env[n++] = xstrdup("CUDA_DEVICE_ORDER=PCI_BUS_ID");
 	env[n++] = str_fmt("GANGER_WORKER_ID=%s", p->sup->id);
 	env[n++] = str_fmt("GANGER_SLOT=%u", p->slot.index);
@@ -174,8 +174,8 @@ send_packet(const struct proc *p, int fd)
 	const struct conf *c = p->sup->conf;
 	char *work = str_fmt("%s/work", c->supervisor.run_dir);
 	struct start s = { .slot = p->slot.index, .gen = p->slot.gen,
-		.endpoint = p->sup->endpoint, .cpus = p->cpus_text,
-		.devices = p->devices, .ncpus = cpus_count(&p->cpus),
+		.endpoint = p->sup->endpoint, .cpus = p->where.cpus_text, .devices = p->where.devices,
+		.ncpus = cpus_count(&p->where.cpus),
 		.work_dir = work, .state_dir = c->supervisor.state_dir,
 		.model_dir = c->models.dir,
 		.max_models = (uint32_t)c->models.max_models,
@@ -239,7 +239,7 @@ become_child(const struct launch *l)
 	(void)setsid();
 	if ((!l->joined && contain_join(&l->p->contain) != 0) ||
 	    cage_join(&l->p->cage) != 0 ||
-	    cpus_set_affinity(0, &l->p->cpus) != 0)
+	    cpus_set_affinity(0, &l->p->where.cpus) != 0)
 		_exit(CHILD_EXIT_STARTUP);
 	/* our files in /proc are ours again, see life_hide */
 	(void)prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);

@@ -95,6 +95,8 @@ put_why(struct jsonw *w, const struct proc *p)
 	if (p->slot.why == WHY_HELD) {
 		(void)buf_puts(&text, ": ");
 		(void)contain_count(&c, 0, &text);
+	} else if (p->slot.why == WHY_MISFIT) {
+		(void)buf_printf(&text, ": it %s", p->misfit);
 	} else if (p->last_words[0] != '\0')
 		(void)buf_printf(&text, "%s%s", text.len > 0 ? ": " : "",
 		    p->last_words);
@@ -117,8 +119,8 @@ put_slot(struct jsonw *w, const struct proc *p)
 	else
 		jsonw_null(w);
 	jsonw_kuint(w, "generation", p->slot.gen);
-	jsonw_kstr(w, "cpus", p->cpus_text);
-	put_list(w, "devices", p->devices);
+	jsonw_kstr(w, "cpus", p->where.cpus_text);
+	put_list(w, "devices", p->where.devices);
 	jsonw_kstr(w, "job", j != NULL ? j->id : NULL);
 	jsonw_kstr(w, "handler", j != NULL ?
 	    p->sup->conf->handlers[j->handler].name : NULL);

@@ -16,6 +16,7 @@
 #include "supervisor/contain.h"
 #include "supervisor/forget.h"
 #include "supervisor/notify.h"
+#include "supervisor/place.h"
 #include "supervisor/pool.h"
 #include "supervisor/queue.h"
 #include "supervisor/slot.h"
@@ -48,6 +49,7 @@ struct sup {
 	struct conf *boot_conf;       /* owns; identity, Redis, folders */
 	char *conf_path;              /* owns; absolute; NULL: none */
 	char *pidfile_arg;            /* owns; of -p; NULL: none */
+	struct place place;           /* owns; host, GPUs, plan */
 	struct event_base *base;
 	const char *id;               /* worker id; lives in conf */
 	char *events;                 /* PREFIX:events */

@@ -172,6 +172,9 @@ static const struct bad {
 	{ "[pool p]\nslots = 0\ncpus = 0-\n",
 	    "@:2: slots: 0 is out of range, 1 to 1024\n"
 	    "@:3: cpus: \"0-\" is not a list such as 0-3,8, or auto\n" },
+	{ "[supervisor]\nhousekeeping_cpus = some\n",
+	    "@:2: housekeeping_cpus: \"some\" is not a list such as 0-1, auto "
+	    "or none\n" },
 	{ "[pool p]\nslots = 2\ndevices = 0\n",
 	    "@:2: slots: not with devices: slots_per_device says it there\n" },
 	{ "[pool p]\nslots_per_device = 2\ndevices_per_slot = 2\n",
@@ -243,17 +246,6 @@ START_TEST(t_too_large_a_file_is_refused)
 	memset(text, '\n', n);
 	rig_bad(text, n, "@: could not read: too large\n");
 	free(text);
-}
-END_TEST
-
-START_TEST(t_too_many_cpus_are_refused)
-{
-	const char *text = "[pool p]\ncpus = 4095\n";
-
-	(void)rig_file("t.ini", text, strlen(text), 0600);
-	ck_assert_int_eq(rig_load_file(rig.file), -ERR_CONFIG);
-	ck_assert_ptr_nonnull(strstr(rig_problems(), "t.ini:2: cpus: 4095 is "
-	    "more than the CPUs that may be used here, "));
 }
 END_TEST
 
@@ -338,7 +330,6 @@ main(void)
 	tcase_add_test(tc, t_long_lines_keep_their_number);
 	tcase_add_test(tc, t_nul_byte_is_a_problem_of_its_line);
 	tcase_add_test(tc, t_too_large_a_file_is_refused);
-	tcase_add_test(tc, t_too_many_cpus_are_refused);
 	tcase_add_test(tc, t_absent_file_and_folder_are_problems);
 	tcase_add_test(tc, t_files_that_others_may_write_are_refused);
 	tcase_add_test(tc, t_secrets_and_handlers_of_others_are_refused);

@@ -8,7 +8,6 @@
 
 #include <stdint.h>
 
-#include "base/cpus.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -320,26 +319,21 @@ START_TEST(t_auto_follows_the_contracts_tables)
 }
 END_TEST
 
-/* The mask decides, not the number of CPUs of the host. */
-START_TEST(t_auto_counts_the_cpus_we_may_use)
+/* What auto makes depends on the host, which the plan knows and we don't. */
+START_TEST(t_auto_is_left_to_the_plan)
 {
-	struct cpus all, one;
-	struct buf b;
-
-	ck_assert_int_eq(cpus_get_affinity(0, &all), 0);
-	cpus_clear(&one);
-	cpus_add(&one, (unsigned)cpus_next(&all, -1));
-	ck_assert_int_eq(cpus_set_affinity(0, &one), 0);
-	buf_init(&b, 4096);
-	(void)buf_puts(&b, "[pool a]\n[pool b]\ncpus = ");
-	(void)cpus_put(&b, &one);
-	ck_assert_uint_eq(rig_good(buf_cstr(&b))->pools[0].nslots, 1);
-	ck_assert_uint_eq(rig.c->pools[1].nslots, 1);
+	ck_assert_uint_eq(rig_good("[pool a]\n[pool b]\ncpus = 4095\n"
+	    "[pool g]\ndevices = 0\nslots_per_device = auto\n")->
+	    pools[0].nslots, 0);
+	ck_assert_uint_eq(rig.c->pools[1].nslots, 0);
+	ck_assert_int_eq(rig.c->pools[1].cpus_line, 3);
+	ck_assert_uint_eq(rig.c->pools[2].nslots, 0);
+	ck_assert_int_eq(rig.c->pools[2].devices_line, 5);
 	rig_env("MAX_CONCURRENT_JOBS=auto");
-	ck_assert_uint_eq(rig_good("")->supervisor.slots, 1);
-	ck_assert_uint_eq(rig.c->pools[0].nslots, 1);
-	buf_fini(&b);
-	ck_assert_int_eq(cpus_set_affinity(0, &all), 0);
+	ck_assert_uint_eq(rig_good("")->supervisor.slots, 0);
+	ck_assert_uint_eq(rig.c->pools[0].nslots, 0);
+	rig_env("USE_GPU=1");
+	ck_assert_int_eq(rig_good("")->pools[0].slots_per_device, CONF_AUTO);
 }
 END_TEST
 
@@ -553,7 +547,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, t_default_pool_takes_the_default_queues);
 	tcase_add_test(tc, t_pools_count_their_slots);
 	tcase_add_test(tc, t_auto_follows_the_contracts_tables);
-	tcase_add_test(tc, t_auto_counts_the_cpus_we_may_use);
+	tcase_add_test(tc, t_auto_is_left_to_the_plan);
 	tcase_add_test(tc, t_secrets_are_first_lines_and_the_url_wins);
 	tcase_add_test(tc, t_listen_knows_loopback);
 	tcase_add_test(tc, t_commands_are_words_with_their_program_found);

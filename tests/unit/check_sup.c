@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/cpus.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "proto/job.h"
@@ -15,7 +14,6 @@
 #include "supervisor/cgroup.h"
 #include "supervisor/contain.h"
 #include "supervisor/job.h"
-#include "supervisor/place.h"
 #include "supervisor/rename.h"
 #include "tests/check_run.h"
 
@@ -209,38 +207,6 @@ START_TEST(t_a_history_of_an_older_worker_is_read)
 }
 END_TEST
 
-START_TEST(t_more_slots_than_cpus_share_them_evenly)
-{
-	static char *none[] = { NULL };
-	static char any[] = "auto", name[] = "p";
-	struct conf_pool pool = { .name = name, .cpus = any, .nslots = 5,
-		.handlers = none, .queues = none };
-	struct conf c = { .npools = 1, .pools = &pool };
-	struct cpus mine, *sets;
-	unsigned n, i, total;
-	struct buf why;
-	bool shared;
-
-	buf_init(&why, 4096);
-	ck_assert_int_eq(cpus_get_affinity(0, &mine), 0);
-	total = cpus_count(&mine);
-	pool.nslots = total * 2 + 1;
-	ck_assert_int_eq(place_slots(&c, &sets, &n, &shared, &why), 0);
-	ck_assert_uint_eq(n, total * 2 + 1);
-	ck_assert(shared);
-	for (i = 0; i < n; i++)
-		ck_assert_uint_eq(cpus_count(&sets[i]), 1);
-	free(sets);
-	pool.nslots = total;
-	ck_assert_int_eq(place_slots(&c, &sets, &n, &shared, &why), 0);
-	ck_assert(!shared);
-	for (i = 1; i < n; i++)
-		ck_assert(!cpus_equal(&sets[i - 1], &sets[i]));
-	free(sets);
-	buf_fini(&why);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -253,7 +219,6 @@ main(void)
 	tcase_add_test(tc, t_an_id_goes_in_and_nothing_else_changes);
 	tcase_add_test(tc, t_a_history_survives_its_text);
 	tcase_add_test(tc, t_a_history_of_an_older_worker_is_read);
-	tcase_add_test(tc, t_more_slots_than_cpus_share_them_evenly);
 	suite_add_tcase(s, tc);
 	return (check_run(s));
 }

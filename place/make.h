@@ -1,0 +1,53 @@
+/* A plan while it is being made: shared by plan.c, plan_gpus.c, plan_cpus.c. */
+#ifndef PLACE_MAKE_H
+#define PLACE_MAKE_H
+
+#include <stdbool.h>
+
+#include "place/deal.h"
+#include "place/plan.h"
+
+struct conf_pool;
+struct gpu;
+
+/* What one pool asks for. */
+struct ask {
+	const struct conf_pool *pool;   /* borrows */
+	struct cpus named;              /* cpus as given; empty: auto */
+	unsigned nslots;
+	const struct gpu **gpus;        /* owns the array; NULL: no GPU pool */
+	unsigned ngpus;
+};
+
+struct make {
+	const struct conf *c;
+	const struct topo *t;
+	const struct gpu_list *gpus;    /* NULL: not looked for */
+	struct plan *p;                 /* owns until success */
+	struct buf *problems;
+	unsigned nproblems;
+	struct ask *asks;               /* owns; by pool */
+	struct cpus keep;               /* housekeeping_cpus as given */
+	struct deal deal;
+	bool **got;                     /* owns; by slot: its cores */
+	struct cpus *near;              /* owns; by slot: CPUs near its GPUs;
+	                                 * empty: no matter */
+};
+
+/* A problem with a key of a pool: "cpus", "devices", "gpus" (that there are
+ * any at all), or another one. */
+void make_problem(struct make *m, const struct conf_pool *p, const char *key,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void make_warning(struct make *m, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* plan_gpus.c: the pools' devices, and slots that follow from them. */
+void make_ask_gpus(struct make *m, struct ask *a);
+void make_give_gpus(struct make *m, const struct ask *a, unsigned first);
+
+/* plan_cpus.c: whose CPUs are whose; what each pool may use counts slots. */
+void make_ask_cpus(struct make *m);
+unsigned make_auto_slots(const struct make *m, const struct ask *a);
+void make_give_cpus(struct make *m);
+
+#endif
