@@ -233,9 +233,8 @@ read_message(msgpack_unpacked *z)
 	return (!is_op(&z->data, "quit"));
 }
 
-/* Waits to be asked, and says in words of the protocol what for. */
 static void
-wait_for_ask(uint64_t number)
+wait_to_be_asked(uint64_t number)
 {
 	msgpack_unpacked z;
 
@@ -246,6 +245,13 @@ wait_for_ask(uint64_t number)
 			_exit(0);
 	} while (!is_op(&z.data, "ask"));
 	msgpack_unpacked_destroy(&z);
+}
+
+/* Waits to be asked, and says in words of the protocol what for. */
+static void
+wait_for_ask(uint64_t number)
+{
+	wait_to_be_asked(number);
 	say_error(number, "stopped as asked", "stopped");
 }
 
@@ -285,6 +291,13 @@ answer(uint64_t number, json_t *job)
 	else if (strcmp(what, "stranger") == 0) {
 		say_result(number + 1000, "1");
 		say_result(number, "2");
+	} else if (strcmp(what, "twice") == 0) {
+		say_result(number, "1");
+		say_result(number, "2");
+	} else if (strcmp(what, "late") == 0) {
+		(void)signal(SIGTERM, SIG_IGN);
+		wait_to_be_asked(number);
+		say_result(number, "\"too late\"");
 	} else if (strcmp(what, "log") == 0) {
 		say_log(number, "by message");
 		say_result(number, "");

@@ -76,6 +76,9 @@ START_TEST(t_errors_keep_the_runner)
 	    "handler-error");
 	rec = run(r, "e6", "\"do\":\"stranger\"", "done");
 	ck_assert_int_eq(js_int(rec, "result"), 2);
+	rec = run(r, "e9", "\"do\":\"twice\"", "done");
+	ck_assert_int_eq(js_int(rec, "result"), 1);
+	ck_assert_int_eq(rig_stat(r, Q_INF, "done"), 3);
 	rec = run(r, "e7", "\"do\":\"text\"", "done");
 	ck_assert_ptr_null(js(rec, "result"));
 	rec = run(r, "e8", "\"do\":\"echo\"", "done");
@@ -144,6 +147,13 @@ START_TEST(t_runner_reports_and_times_out)
 	rec = rig_wait_record(r, Q_INF, "t1", "failed");
 	ck_assert_str_eq(js_str(rec, "error.cause"), "timeout");
 	run(r, "t2", "\"do\":\"echo\"", "done");
+	/* what comes after the deadline does not count */
+	rig_push(r, Q_INF, "{\"id\":\"t3\",\"type\":\"r\",\"timeout\":0.3,"
+	    "\"input\":{\"do\":\"late\"}}");
+	rec = rig_wait_record(r, Q_INF, "t3", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "timeout");
+	ck_assert_ptr_null(js(rec, "result"));
+	run(r, "t4", "\"do\":\"echo\"", "done");
 	rig_stop(&r);
 }
 END_TEST

@@ -170,31 +170,87 @@ START_TEST(t_flood_of_output_is_borne)
 }
 END_TEST
 
+/* The cheap ones: the job, and what it ends as. */
+#define BAD_JOB(name) "\"handler\":\"" name "\",\"timeout\":0.1"
+#define RUNNER_JOB(what) "\"handler\":\"runner\",\"input\":{" what "}"
+static const struct {
+	const char *job, *cause;        /* NULL: done */
+} cheap[] = {
+	{ "\"handler\":\"leave\"", NULL },
+	{ "\"handler\":\"nothing\"", NULL },
+	{ BAD_JOB("block"), "timeout" },
+	{ BAD_JOB("ignore"), "timeout" },
+	{ BAD_JOB("daemon"), "timeout" },
+	{ BAD_JOB("stop"), "timeout" },
+	{ RUNNER_JOB("\"do\":\"twice\""), NULL },
+	{ RUNNER_JOB("\"do\":\"stranger\""), NULL },
+	{ RUNNER_JOB("\"do\":\"silent\""), "handler-error" },
+	{ RUNNER_JOB("\"do\":\"junk\""), "crashed" },
+	{ RUNNER_JOB("\"do\":\"late\"") ",\"timeout\":0.1", "timeout" },
+	{ "\"type\":\"selftest\",\"input\":{\"op\":\"exit\",\"code\":0}",
+	    "crashed" },
+};
+#define CHEAP (int)(sizeof(cheap) / sizeof(cheap[0]))
+#define AT_ONCE 20
+
+static long long
+ends_of(struct rig *r, const char *cause)
+{
+	json_t *w = rig_status(r, 0);
+
+	return (cause == NULL ? js_int(w, "counters.done") :
+	    js_int(w, rig_fmt(r, "counters.causes.%s", cause)));
+}
+
+/* n jobs of one kind; all end as they should, and nothing of them is left. */
+static void
+repeat(struct rig *r, int how, int n)
+{
+	const char *cause = cheap[how].cause;
+	long long want = ends_of(r, cause) + n;
+	int i, k;
+
+	for (i = 0; i < n; i += AT_ONCE) {
+		for (k = i; k < n && k < i + AT_ONCE; k++)
+			rig_pushf(r, Q_INF, "{%s,\"max_attempts\":1}",
+			    cheap[how].job);
+		k = n - k;      /* that are not out yet */
+		rig_until(r, ends_of(r, cause) == want - k);
+	}
+	/* each slot's child, and the runner that it may keep */
+	rig_until(r, rig_processes(r, NULL, 0) <= 1 + 2 * 4);
+}
+
 /* Over and over: no descriptor and no memory stays with the supervisor. */
 START_TEST(t_supervisor_is_as_before)
 {
 	const char *often = getenv("RIG_REPEAT");
-	int n = often != NULL ? atoi(often) : 20, i, fds;
-	struct rig *r = rig_start(INI);
+	int n = often != NULL ? atoi(often) : 4, i, fds, fds_after;
+	struct rig *r = rig_start("kill_grace = 20ms\nlog_max_lines = 10\n"
+	    "retry_backoff = 10ms\n[pool p]\nslots = 4\n"
+	    "[handler selftest]\n[handler runner]\nkind = runner\n"
+	    "command = @BIN@/runner\n" BAD("block") BAD("ignore")
+	    BAD("daemon") BAD("leave") BAD("stop") BAD("nothing"));
 	pid_t pid = rig_daemon_pid(r, 0);
-	long before;
+	long before, after;
 
-	for (i = 0; i < 3; i++)
-		is_ended(r, "daemon", i);
-	rig_until(r, strcmp(rig_slot_str(r, 0, 0, "state"), "idle") == 0);
+	for (i = 0; i < CHEAP; i++)
+		repeat(r, i, 4);
+	rig_until(r, js_int(rig_status(r, 0), "available_slots") == 4);
 	fds = open_fds(pid);
 	before = resident_kb(r, pid);
-	for (; i < n + 3; i++) {
-		push_bad(r, i % 2 == 0 ? "leave" : "nothing", i);
-		rig_wait_record(r, Q_INF, rig_fmt(r, "%s-%d", i % 2 == 0 ?
-		    "leave" : "nothing", i), "done");
-		is_ended(r, i % 3 == 0 ? "daemon" : i % 3 == 1 ? "block" :
-		    "stop", i);
+	for (i = 0; i < CHEAP; i++) {
+		repeat(r, i, n);
+		printf("# %d times %s: descriptors %d, %ld K resident\n", n,
+		    cheap[i].job, open_fds(pid), resident_kb(r, pid));
 	}
-	rig_until(r, strcmp(rig_slot_str(r, 0, 0, "state"), "idle") == 0);
-	rig_until(r, open_fds(pid) <= fds);
+	rig_until(r, js_int(rig_status(r, 0), "available_slots") == 4);
+	rig_until(r, (fds_after = open_fds(pid)) <= fds);
+	after = resident_kb(r, pid);
+	printf("# %d jobs: descriptors %d before, %d after; %ld K resident "
+	    "before, %ld K after\n", CHEAP * n, fds, fds_after, before, after);
 	if (rig_fast())
-		ck_assert_int_le(resident_kb(r, pid) - before, 4 << 10);
+		ck_assert_int_le(after - before, 4 << 10);
 	rig_stop(&r);
 }
 END_TEST
