@@ -27,6 +27,8 @@
 #include "supervisor/cgroup.h"
 #include "supervisor/sweep.h"
 
+#define SWEEP_TIME (5 * DUR_MS) /* the loop stands still meanwhile */
+
 /* Our branch of the cgroup tree; NULL: sweep. Set once by contain_open. */
 static char *branch;
 static enum contain_way branch_way = CONTAIN_SWEEP;
@@ -288,6 +290,17 @@ contain_list(struct contain *c, pid_t child, pid_t *pids, unsigned max)
 	return (max);
 }
 
+/* Each as soon as it is seen: one that leaves a successor before a list of
+ * them is complete would always be ahead of its KILL. */
+static void
+kill_swept(const struct contain *c)
+{
+	mono_t until = mono_add(mono_now(), SWEEP_TIME);
+
+	while (sweep_kill(c->mark) > 0 && mono_now() < until)
+		;
+}
+
 unsigned
 contain_signal(struct contain *c, pid_t child, int sig, pid_t except)
 {
@@ -301,6 +314,8 @@ contain_signal(struct contain *c, pid_t child, int sig, pid_t except)
 	}
 	if (sig == SIGKILL && except == 0 && c->way == CONTAIN_FREEZER)
 		return (cgroup_freeze_and_kill(c->dir));
+	if (sig == SIGKILL && except == 0)
+		kill_swept(c);
 	(void)list_pids(c, child, &p);
 	for (i = 0; i < p.n; i++)
 		if (p.pid[i] != except && kill(p.pid[i], sig) == 0)

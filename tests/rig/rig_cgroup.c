@@ -71,16 +71,22 @@ each_note(const char *name, void (*func)(const char *))
 }
 
 static void
-thaw(const char *dir)
+put(const char *dir, const char *file, const char *text)
 {
-	char path[600];
+	char path[1100];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/freezer.state", dir);
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	if ((f = fopen(path, "we")) != NULL) {
-		fputs("THAWED", f);
+		fputs(text, f);
 		fclose(f);
 	}
+}
+
+static void
+thaw(const char *dir)
+{
+	put(dir, "freezer.state", "THAWED");
 }
 
 void
@@ -100,6 +106,7 @@ remove_group(const char *dir)
 
 	if ((d = opendir(dir)) == NULL)
 		return;
+	put(dir, "cgroup.kill", "1");
 	while ((e = readdir(d)) != NULL)
 		if (e->d_type == DT_DIR && e->d_name[0] != '.' &&
 		    (size_t)snprintf(below, sizeof(below), "%s/%s", dir,
