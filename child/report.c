@@ -6,10 +6,12 @@
 
 #include "child/report.h"
 
+#include <sys/stat.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/obj.h"
@@ -105,6 +107,21 @@ report_bug(struct child *c, const char *message)
 	send_small(c, &b, false);
 }
 
+void
+report_checkpoint(struct child *c, const struct cjob *j)
+{
+	struct timespec now;
+	struct stat st;
+	int64_t age;
+
+	if (j->dirs.checkpoint == NULL || stat(j->dirs.checkpoint, &st) != 0 ||
+	    clock_gettime(CLOCK_REALTIME, &now) != 0)
+		return;
+	age = (now.tv_sec - st.st_mtim.tv_sec) * DUR_S + now.tv_nsec -
+	    st.st_mtim.tv_nsec;
+	atomic_store(&c->words->saved_at, mono_now() - (age > 0 ? age : 0));
+}
+
 static void
 send_progress(struct child *c, struct cjob *j, mono_t now)
 {
@@ -114,6 +131,7 @@ send_progress(struct child *c, struct cjob *j, mono_t now)
 	frame_put_progress(&b, c->start->gen, j->f.number, j->fraction,
 	    slice_of(j->progress_text));
 	send_small(c, &b, true);
+	report_checkpoint(c, j);        /* one comes after the other */
 	j->progress_held = false;
 	j->progress_at = now;
 }

@@ -30,6 +30,10 @@ void report_progress(struct child *c, struct cjob *j, double fraction,
  * that still wait. */
 void report_progress_due(struct child *c);
 
+/* The job may have saved a checkpoint: the page says how old it is, by the
+ * time at which the folder changed. */
+void report_checkpoint(struct child *c, const struct cjob *j);
+
 /*
  * Sends the results that are settled and not sent. done: and the credit is
  * over, nothing of it is left; without done, it may wait for more to go

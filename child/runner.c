@@ -130,6 +130,16 @@ take_progress(struct runner *r, const struct runner_msg *m)
 }
 
 static int
+take_checkpoint(struct runner *r, const struct runner_msg *m)
+{
+	struct cjob *j;
+
+	if ((j = find_job(r, m->number)) != NULL)
+		report_checkpoint(r->child, j);
+	return (0);
+}
+
+static int
 take_log(struct runner *r, const struct runner_msg *m)
 {
 	struct cjob *j;
@@ -224,6 +234,7 @@ static const struct {
 } ops[] = {
 	{ "hello", take_hello },
 	{ "progress", take_progress },
+	{ "checkpoint", take_checkpoint },
 	{ "log", take_log },
 	{ "loading", take_loading },
 	{ "loaded", take_loaded },

@@ -249,6 +249,10 @@
 	    "How willingly the kernel ends the slots' processes where the " \
 	    "whole host is out of memory; lower than the daemon's own needs " \
 	    "a privilege.") \
+	X(pool, preempts, bool, "no", "", "", LIVE, \
+	    "Whether a job of any priority that finds no slot of this pool " \
+	    "displaces a preemptible one of another queue there, as jobs of " \
+	    "high priority do in every pool.") \
 	X(pool, nice, int, "0", "-20", "19", RESPAWN, \
 	    "Nice value of the slots' processes.") \
 	X(pool, limit_nofile, rlim, "inherit", "", "", RESPAWN, \

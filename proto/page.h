@@ -45,7 +45,9 @@ struct page_slot {
 	 */
 	_Atomic uint64_t cursor[FRAME_CREDITS_MAX];
 	_Atomic int64_t begun_at;  /* mono ns of the last step's beginning */
-	char pad[8];               /* one cache line per slot */
+	_Atomic int64_t saved_at;  /* mono ns of the running job's checkpoint, as
+				    * far as the child has seen; 0: none.
+				    * These make one cache line per slot */
 };
 
 struct page {

@@ -28,6 +28,9 @@
 /* A lock whose holder was lost for good opens by itself after this. */
 #define UNIQUE_LIFE_MS (8LL * 24 * 3600 * 1000)
 
+/* A job that waits for another worker is out of its way for so long. */
+#define HOME_BOUNCE_MS 250
+
 /*
  * A gate looks at one question. It returns true if it took the job (ended
  * it, moved it, or waits for an answer), false to let it on.
@@ -214,6 +217,21 @@ gate_time(struct job *j)
 	return (true);
 }
 
+/* A displaced job goes on from its checkpoint, which lies on one host; that
+ * host's worker may have it first. */
+static bool
+gate_home(struct job *j)
+{
+	wall_t now = sup_wall(j->q->sup), due = now + HOME_BOUNCE_MS;
+
+	if (j->hist.home[0] == '\0' || now >= j->hist.home_until ||
+	    strcmp(j->hist.home, j->q->sup->id) == 0)
+		return (false);
+	finish_later(j, due < j->hist.home_until ? due : j->hist.home_until,
+	    "waits for the worker that has its checkpoint");
+	return (true);
+}
+
 /* What holds for a job that names none itself. */
 static dur_t
 queue_ttl(const struct job *j)
@@ -289,7 +307,7 @@ gate_unique(struct job *j)
  * taken over is judged next, whatever it is: its run was ours no longer. */
 static gate_f *const gates[] = {
 	gate_reply, gate_cancelled, gate_lost, gate_closing, gate_lane,
-	gate_gpu, gate_handler, gate_time, gate_ttl, gate_unique,
+	gate_gpu, gate_handler, gate_time, gate_home, gate_ttl, gate_unique,
 };
 
 void

@@ -22,6 +22,7 @@
 #include "supervisor/limit.h"
 #include "supervisor/pace.h"
 #include "supervisor/pool.h"
+#include "supervisor/preempt.h"
 #include "supervisor/route.h"
 #include "supervisor/split.h"
 #include "supervisor/sup.h"
@@ -285,6 +286,8 @@ credit_settle(struct proc *p)
 			o.message = SLICE_LIT("the child was lost before the "
 			    "job's result got out");
 		}
+		if (o.cause == CAUSE_PREEMPTED)
+			preempt_done(j, p);
 		split_or_finish(j, &o);
 	}
 	p->ncredits = 0;
@@ -592,6 +595,7 @@ credit_send(struct proc *p, struct job_list *jobs, unsigned n)
 		if (p->cage.dir[CAGE_MEMORY] != NULL)
 			cage_mark(&p->cage);
 		atomic_store(&proc_words(p)->ask, ASK_NONE);
+		atomic_store(&proc_words(p)->saved_at, 0);
 	}
 	FAILPOINT(DISPATCH_BUILT);
 	if (route_send(p->sup->route, p->slot.index, p->slot.gen, &b) != 0)

@@ -107,9 +107,16 @@ intake_rung(void *priv)
 	struct queue *q = priv;
 
 	OBJ_CHECK(q, QUEUE_MAGIC);
-	q->waiting = true;
-	if (!bell_armed(q->bell[LANE_HIGH]))
-		q->urgent = true;
+	q->waiting = q->rung = true;
+}
+
+void
+intake_rung_high(void *priv)
+{
+	struct queue *q = priv;
+
+	intake_rung(q);
+	q->urgent = true;
 }
 
 static void
@@ -258,6 +265,7 @@ claim_answered(void *priv, redisReply *r)
 	look_at_high(c, r);
 	n = take_jobs(c, r);
 	q->sup->stat.n[STAT_CLAIMED] += n;
+	q->rung = false;
 	if (n < c->want && c->want > c->high && q->asked == 0) {
 		q->waiting = false;
 		arm_bells(q);
@@ -317,6 +325,21 @@ ask(struct pool *p, struct queue *q, unsigned want, enum claim_for why)
 	FAILPOINT_MARK(CLAIM_SENT);
 }
 
+/* No room, and something runs that may be displaced: the bells tell whether
+ * anything waits that would be worth it. */
+static void
+look_for_cause(struct pool *p, struct queue *q)
+{
+	if (!preempt_can(p))
+		return;
+	if (!p->conf->preempts)
+		bell_arm(q->bell[LANE_HIGH]);
+	else if (q->rung)
+		preempt_for(p, q, false);
+	else
+		arm_bells(q);
+}
+
 /* Asks the pool's queues where something may wait, each for its share. */
 static void
 feed_pool(struct pool *p)
@@ -326,7 +349,8 @@ feed_pool(struct pool *p)
 
 	room = pool_room(p);
 	if (room > 0 && p->preempting != NULL) {
-		ask(p, p->preempting, 1, FOR_PREEMPTION);
+		ask(p, p->preempting, 1, p->preempt_high ? FOR_PREEMPTION :
+		    BY_SHARE);
 		p->preempting = NULL;
 		room--;
 	}
@@ -345,10 +369,14 @@ feed_pool(struct pool *p)
 	}
 	for (i = 0; i < p->nqueues && room == 0; i++) {
 		q = p->queues[i];
-		if (!q->urgent || q->asked > 0 || q->closing)
+		if (q->asked > 0 || q->closing)
 			continue;
+		if (!q->urgent) {
+			look_for_cause(p, q);
+			continue;
+		}
 		if (!pool_can_yield(p))
-			preempt_for(p, q);
+			preempt_for(p, q, true);
 		else if (is_highs_turn(q))
 			ask(p, q, 1, FOR_URGENT);
 	}

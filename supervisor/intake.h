@@ -33,6 +33,7 @@ struct claim {
 void intake_phase(struct sup *sup);
 /* A bell of the queue (priv) rang. */
 void intake_rung(void *priv);
+void intake_rung_high(void *priv); /* that of its high lane */
 /* Redis is back: what became of claims without an answer? */
 void intake_recover(struct queue *q);
 /* The queue is going away. */

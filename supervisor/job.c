@@ -173,7 +173,8 @@ job_log_room(const struct job *j)
 void
 history_parse(struct history *h, const char *text, size_t n)
 {
-	char copy[160];
+	char copy[320];
+	const char *home;
 	int cancelled = 0, ran = 0;
 
 	*h = (struct history){ 0 };
@@ -185,6 +186,9 @@ history_parse(struct history *h, const char *text, size_t n)
 	(void)sscanf(copy, "a%u l%u d%" SCNd64 " f%" SCNd64 " c%d r%d "
 	    "b%u", &h->attempts, &h->lost, &h->due, &h->first, &cancelled,
 	    &ran, &h->crowd);
+	if ((home = strstr(copy, " h")) != NULL &&
+	    sscanf(home, " h%" SCNd64 ":%128s", &h->home_until, h->home) != 2)
+		h->home[0] = '\0';
 	h->cancelled = cancelled != 0;
 	h->ran = ran != 0 || h->attempts > 0 || h->lost > 0;
 }
@@ -197,4 +201,7 @@ history_put(const struct history *h, struct buf *b)
 	    h->ran ? 1 : 0);
 	if (h->crowd > 0)
 		(void)buf_printf(b, " b%u", h->crowd);
+	if (h->home[0] != '\0')
+		(void)buf_printf(b, " h%" PRId64 ":%s", h->home_until,
+		    h->home);
 }

@@ -36,7 +36,8 @@ struct pool {
 	struct job_list ready;        /* admitted, waiting for a slot */
 	unsigned nready;
 	mono_t done_at;               /* a credit came back last */
-	struct queue *preempting;     /* a slot is being freed for its high lane */
+	struct queue *preempting;     /* a slot is being freed for its high lane, */
+	bool preempt_high;            /* or for any lane, if this is false */
 	mono_t preempt_until;         /* and should be free by then */
 	int last_handler;             /* of the job taken last; -1: none yet */
 };

@@ -44,7 +44,8 @@ open_bells(struct queue *q)
 	unsigned i;
 
 	for (i = 0; i < LANE_N; i++)
-		q->bell[i] = bell_new(q->sup->group, q->lane[i], intake_rung,
+		q->bell[i] = bell_new(q->sup->group, q->lane[i],
+		    i == LANE_HIGH ? intake_rung_high : intake_rung,
 		    q);
 	q->waiting = true;      /* nothing known yet: ask */
 	q->next_due = MONO_NEVER;

@@ -53,6 +53,7 @@ struct queue {
 	unsigned turn;            /* position in the pattern of lane weights, */
 	unsigned given[LANE_N];   /* and what each lane got of it so far */
 	bool urgent;              /* something may wait in the high lane */
+	bool rung;                /* something waited since the last claim */
 	bool stuck;               /* Redis refused a claim: try later */
 	mono_t next_due;          /* promote then; MONO_NEVER: nothing known */
 	unsigned history_seq;     /* 1: an answer about histories is awaited */

@@ -2,9 +2,10 @@
 
 ``ganger.runner``      handlers that stay loaded: inference and training jobs
 ``ganger.client``      submit jobs, wait for them, read results (needs redis)
+``ganger.command``     what a process that is started for one job needs
 ``ganger.checkpoint``  atomic checkpoints, for runners and commands alike
 
-The exceptions of all three are importable from here.
+The exceptions of all of them are importable from here.
 """
 
 from __future__ import annotations

@@ -122,7 +122,9 @@ class Job:
         name: str = checkpoint.DEFAULT_NAME,
     ) -> str:
         """Saves atomically to checkpoint_dir; see ganger.checkpoint.save."""
-        return checkpoint.save(self.checkpoint_dir, data, name)
+        path = checkpoint.save(self.checkpoint_dir, data, name)
+        self._tell(op="checkpoint")
+        return path
 
     def load_checkpoint(
         self,

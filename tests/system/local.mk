@@ -20,6 +20,7 @@ tests_rig_librig_a_CPPFLAGS = $(rig_cppflags)
 EXTRA_DIST += tests/children/alone.sh tests/children/dump.sh \
 	tests/children/end.sh tests/children/once.sh tests/children/sdk.py \
 	tests/children/sdk_batch.py \
+	tests/children/train.py \
 	tests/children/steps.sh tests/children/stubborn.sh \
 	tests/children/wait.sh
 

@@ -2,22 +2,20 @@
 """Trains the digit classifier: a Ganger handler of kind `command`.
 
 Reads the job from stdin; params.epochs (12) and params.seed (1) may be set.
-Writes progress lines to GANGER_PROGRESS_FD, the model to GANGER_OUTPUT_DIR,
-the result to GANGER_RESULT, and a checkpoint after each epoch to
-GANGER_CHECKPOINT_DIR, from which a later attempt goes on. The same job gives
+Writes the model to the job's output folder and a checkpoint after each epoch,
+from which a later attempt goes on; it stops after the epoch in which it is
+asked to. The same job gives
 the same model, also when it was interrupted in between.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 
 import torch
 
 import digits
-from ganger import checkpoint
+from ganger import command
 
 BATCH = 64
 
@@ -76,37 +74,36 @@ class Training:
 
 def main() -> None:
     torch.set_num_threads(1)  # so small a network only gets slower by more
-    params = json.load(sys.stdin).get("params") or {}
-    checkpoints = os.environ["GANGER_CHECKPOINT_DIR"]
+    job = command.begin()
+    params = job.params or {}
     training = Training(params.get("epochs", 12), params.get("seed", 1))
-    if checkpoint.load(checkpoints, training.restore):
+    if job.load_checkpoint(training.restore):
         print(f"going on after epoch {training.epoch}")
     (images, labels), (held_images, held_labels) = digits.load_split()
     images, labels = digits.as_input(images), torch.as_tensor(labels)
-    with open(int(os.environ["GANGER_PROGRESS_FD"]), "w", 1) as progress:
-        while training.epoch < training.epochs:
-            training.step(images, labels)
-            checkpoint.save(checkpoints, training.save)
-            text = f"epoch {training.epoch}/{training.epochs}"
-            text += f" loss {training.loss:.4f}"
-            print(training.epoch / training.epochs, text, file=progress)
-            print(text, flush=True)
+    while training.epoch < training.epochs:
+        if job.should_stop():  # the last epoch is saved already
+            command.give_up()
+        training.step(images, labels)
+        job.save_checkpoint(training.save)
+        text = f"epoch {training.epoch}/{training.epochs}"
+        text += f" loss {training.loss:.4f}"
+        job.progress(training.epoch / training.epochs, text)
+        print(text, flush=True)
     accuracy = training.accuracy(
         digits.as_input(held_images), torch.as_tensor(held_labels)
     )
-    path = os.path.join(os.environ["GANGER_OUTPUT_DIR"], digits.MODEL_FILE)
+    path = os.path.join(job.output_dir, digits.MODEL_FILE)
     torch.save(training.network.state_dict(), path)
-    with open(os.environ["GANGER_RESULT"], "w") as file:
-        json.dump(
-            {
-                "epochs": training.epoch,
-                "loss": training.loss,
-                "accuracy": accuracy,
-                "trained_on": len(images),
-                "held_out": len(held_images),
-            },
-            file,
-        )
+    job.result(
+        {
+            "epochs": training.epoch,
+            "loss": training.loss,
+            "accuracy": accuracy,
+            "trained_on": len(images),
+            "held_out": len(held_images),
+        }
+    )
 
 
 if __name__ == "__main__":
