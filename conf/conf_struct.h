@@ -103,6 +103,24 @@ struct conf_handler {
 	bool has_user;  /* uid and gid are to be used */
 	uid_t uid;
 	gid_t gid;
+	int64_t rate_us; /* of rate: microseconds per job; 0: any rate */
+	int64_t burst;   /* and how many may start at once */
+};
+
+struct conf_queue {
+	char *name;
+	int line;
+	CONF_QUEUE_ROWS(CONF_FIELD)
+	int64_t rate_us;
+	int64_t burst;
+};
+
+struct conf_model {
+	char *name;
+	int line;
+	CONF_MODEL_ROWS(CONF_FIELD)
+	int64_t rate_us;
+	int64_t burst;
 };
 
 struct conf_schedule {
@@ -136,6 +154,10 @@ struct conf {
 	struct conf_pool *pools;
 	unsigned nhandlers;
 	struct conf_handler *handlers;
+	unsigned nqueues;    /* that have limits */
+	struct conf_queue *queues;
+	unsigned nmodel_limits;
+	struct conf_model *model_limits;
 	unsigned nschedules;
 	struct conf_schedule *schedules;
 };

@@ -38,6 +38,12 @@
 	    "What a job may run. A job names a handler or its type; only this " \
 	    "file says what that is. An empty [handler selftest] turns on the " \
 	    "plugin for tests and benchmarks.") \
+	X(queue, QUEUE, NAMED, \
+	    "Limits of one queue, for the whole fleet; NAME is its full key. " \
+	    "Workers that serve it should all have the same.") \
+	X(model, MODEL, NAMED, \
+	    "Limits of the jobs that name this model, whatever version, for the " \
+	    "whole fleet.") \
 	X(schedule, SCHEDULE, NAMED, \
 	    "A job that is submitted at times given as in crontab(5), once per " \
 	    "fleet.")
@@ -312,6 +318,12 @@
 	X(handler, max_child_age, dur, "0", "0", "3650d", LIVE, \
 	    "The child is replaced after a job that ends this long after its " \
 	    "start. 0: never.") \
+	X(handler, max_running, int, "0", "0", "1000000", LIVE, \
+	    "Jobs of this handler that may run at a time in the whole fleet. 0: any number.") \
+	X(handler, rate, str, "", "", "", LIVE, \
+	    "Jobs of this handler that may start, as NUMBER/s, /m or /h, in the whole fleet; " \
+	    "a tenth of a second's worth of them, or one, at once. Empty: any " \
+	    "rate.") \
 	X(handler, env, pairs, "", "", "", RESPAWN, \
 	    "env.NAME = value sets a variable for the handler, on top of those " \
 	    "that Ganger sets. Names that start with GANGER_ and " \
@@ -333,6 +345,22 @@
 	    "needs a kernel with Landlock. A plugin's sandbox is that of the " \
 	    "whole child.")
 
+#define CONF_QUEUE_ROWS(X) \
+	X(queue, max_running, int, "0", "0", "1000000", LIVE, \
+	    "Jobs of this queue (taken by a worker, to be exact) that may run at a time in the whole fleet. 0: any number.") \
+	X(queue, rate, str, "", "", "", LIVE, \
+	    "Jobs of this queue that may start, as NUMBER/s, /m or /h, in the whole fleet; " \
+	    "a tenth of a second's worth of them, or one, at once. Empty: any " \
+	    "rate.")
+
+#define CONF_MODEL_ROWS(X) \
+	X(model, max_running, int, "0", "0", "1000000", LIVE, \
+	    "Jobs with this model that may run at a time in the whole fleet. 0: any number.") \
+	X(model, rate, str, "", "", "", LIVE, \
+	    "Jobs with this model that may start, as NUMBER/s, /m or /h, in the whole fleet; " \
+	    "a tenth of a second's worth of them, or one, at once. Empty: any " \
+	    "rate.")
+
 #define CONF_SCHEDULE_ROWS(X) \
 	X(schedule, cron, str, "", "", "", LIVE, \
 	    "When: the five fields of crontab(5), local time, or six with seconds " \
@@ -348,7 +376,8 @@
 #define CONF_ROWS(X) \
 	CONF_SUPERVISOR_ROWS(X) CONF_REDIS_ROWS(X) CONF_HTTP_ROWS(X) \
 	CONF_LOG_ROWS(X) CONF_MODELS_ROWS(X) CONF_POOL_ROWS(X) \
-	CONF_HANDLER_ROWS(X) CONF_SCHEDULE_ROWS(X)
+	CONF_HANDLER_ROWS(X) CONF_QUEUE_ROWS(X) CONF_MODEL_ROWS(X) \
+	CONF_SCHEDULE_ROWS(X)
 
 /*
  * Variables that win over the file: X(variable, section, key).

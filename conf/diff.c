@@ -59,15 +59,16 @@ report_row(struct diff *d, const struct conf_row *row, const void *p,
 	buf_fini(&to);
 }
 
-/* A pool or handler that comes or goes takes slots with it; a schedule does
- * not. */
+/* A pool or handler that comes or goes takes slots with it; the
+ * others do not. */
 static void
 report_section(struct diff *d, enum conf_section section, const void *p,
     bool came)
 {
 	struct conf_change change = { section, conf_sections[section].name,
 	    conf_instance_name(section, p), NULL,
-	    section == CONF_S_schedule ? CONF_LIVE : CONF_RESPAWN,
+	    section == CONF_S_pool || section == CONF_S_handler ?
+	    CONF_RESPAWN : CONF_LIVE,
 	    came ? NULL : "", came ? "" : NULL };
 
 	report(d, &change);

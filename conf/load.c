@@ -366,6 +366,7 @@ resolve(struct load *ld)
 	resolve_handlers(ld);
 	resolve_pools(ld);
 	resolve_schedules(ld);
+	resolve_rates(ld);
 }
 
 char *
@@ -484,9 +485,15 @@ conf_free(struct conf **cfp)
 	}
 	for (i = 0; i < c->nschedules; i++)
 		free(c->schedules[i].name);
+	for (i = 0; i < c->nqueues; i++)
+		free(c->queues[i].name);
+	for (i = 0; i < c->nmodel_limits; i++)
+		free(c->model_limits[i].name);
 	free(c->pools);
 	free(c->handlers);
 	free(c->schedules);
+	free(c->queues);
+	free(c->model_limits);
 	redis_url_fini(&c->redis.addr);
 	free_secret(&c->http.token);
 	free(c->http.host);

@@ -70,5 +70,6 @@ void keep_running(struct load *ld);
 void resolve_handlers(struct load *ld);
 void resolve_pools(struct load *ld);
 void resolve_schedules(struct load *ld);
+void resolve_rates(struct load *ld);
 
 #endif

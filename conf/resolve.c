@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@
 #include "conf/load.h"
 
 #define WEIGHT_MAX 1000
+#define RATE_MAX 1e6      /* jobs a second */
+#define RATE_MIN (1.0 / 864000)
 #define PREFIX_MAX 64
 #define LISTEN_FORM "is not address:port, [IPv6 address]:port or empty"
 
@@ -291,4 +294,63 @@ resolve_schedules(struct load *ld)
 			load_problem(ld, CONF_S_schedule, s->name, "cron",
 			    "%s", why);
 	}
+}
+
+/* "100/s" as microseconds per job, and what may come at once. */
+static int
+parse_rate(const char *text, int64_t *usp, int64_t *burstp)
+{
+	static const struct {
+		const char *unit;
+		double seconds;
+	} units[] = { { "/s", 1 }, { "/m", 60 }, { "/h", 3600 } };
+	char *end;
+	double n;
+	size_t i;
+
+	*usp = *burstp = 0;
+	if (text[0] == '\0')
+		return (0);
+	n = strtod(text, &end);
+	for (i = 0; i < NELEM(units); i++) {
+		if (strcmp(end, units[i].unit) != 0)
+			continue;
+		n /= units[i].seconds;
+		if (!isfinite(n) || n < RATE_MIN || n > RATE_MAX)
+			return (-1);
+		*usp = (int64_t)(1e6 / n + 0.5);
+		*burstp = n / 10 > 1 ? (int64_t)(n / 10) : 1;
+		return (0);
+	}
+	return (-1);
+}
+
+static void
+resolve_rate(struct load *ld, enum conf_section section, const char *name,
+    const char *text, int64_t *usp, int64_t *burstp)
+{
+	if (parse_rate(text, usp, burstp) != 0)
+		load_problem(ld, section, name, "rate", "\"%.80s\" is not "
+		    "NUMBER/s, NUMBER/m or NUMBER/h, from one in 10 days to "
+		    "a million a second", text);
+}
+
+void
+resolve_rates(struct load *ld)
+{
+	struct conf *c = ld->c;
+	unsigned i;
+
+	for (i = 0; i < c->nqueues; i++)
+		resolve_rate(ld, CONF_S_queue, c->queues[i].name,
+		    c->queues[i].rate, &c->queues[i].rate_us,
+		    &c->queues[i].burst);
+	for (i = 0; i < c->nmodel_limits; i++)
+		resolve_rate(ld, CONF_S_model, c->model_limits[i].name,
+		    c->model_limits[i].rate, &c->model_limits[i].rate_us,
+		    &c->model_limits[i].burst);
+	for (i = 0; i < c->nhandlers; i++)
+		resolve_rate(ld, CONF_S_handler, c->handlers[i].name,
+		    c->handlers[i].rate, &c->handlers[i].rate_us,
+		    &c->handlers[i].burst);
 }

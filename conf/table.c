@@ -12,8 +12,17 @@
 #include "base/xalloc.h"
 
 #define PLACE_SINGLE(name) offsetof(struct conf, name), 0
+/* The array of each named section, and its count with an n before it. */
+#define MANY_OF_pool pools
+#define MANY_OF_handler handlers
+#define MANY_OF_queue queues
+#define MANY_OF_model model_limits
+#define MANY_OF_schedule schedules
+#define PASTE(a, b) PASTE_(a, b)
+#define PASTE_(a, b) a##b
 #define PLACE_NAMED(name) \
-	offsetof(struct conf, name##s), offsetof(struct conf, n##name##s)
+	offsetof(struct conf, MANY_OF_##name), \
+	offsetof(struct conf, PASTE(n, MANY_OF_##name))
 #define MANY_SINGLE false
 #define MANY_NAMED true
 

@@ -20,6 +20,7 @@
 #include "supervisor/cancel.h"
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
+#include "supervisor/permit.h"
 #include "supervisor/pool.h"
 #include "supervisor/rename.h"
 #include "supervisor/settle.h"
@@ -261,6 +262,21 @@ gate_ttl(struct job *j)
 	return (true);
 }
 
+bool
+admit_may_start(const struct job *j)
+{
+	return (may_start(j) && pool_handler(j->pool, j) == (int)j->handler);
+}
+
+static bool
+gate_permit(struct job *j)
+{
+	if (!permit_needed(j))
+		return (false);
+	permit_ask(j);
+	return (true);
+}
+
 static void
 unique_answered(void *priv, redisReply *r)
 {
@@ -278,10 +294,9 @@ unique_answered(void *priv, redisReply *r)
 		finish_job(j, &o);
 	} else if (gate_cancelled(j))
 		return;
-	else if (!may_start(j) || pool_handler(j->pool, j) !=
-	    (int)j->handler)
+	else if (!admit_may_start(j))
 		finish_return(j, CAUSE_SHUTDOWN);
-	else
+	else if (!gate_permit(j))
 		pool_take(j->pool, j);
 }
 
@@ -308,6 +323,7 @@ gate_unique(struct job *j)
 static gate_f *const gates[] = {
 	gate_reply, gate_cancelled, gate_lost, gate_closing, gate_lane,
 	gate_gpu, gate_handler, gate_time, gate_home, gate_ttl, gate_unique,
+	gate_permit,
 };
 
 void

@@ -29,6 +29,9 @@ void admit_claimed(struct sup *sup, const struct admit_from *from,
     redisReply *payload);
 /* Asks for the histories of the jobs just claimed; call after a batch. */
 void admit_histories(struct queue *q);
+/* Nothing has come between while it was away for an answer: a drain, a reload
+ * of its pool or handler. */
+bool admit_may_start(const struct job *j);
 /* The job's history is known: decides what becomes of it. */
 void admit_job(struct job *j);
 

@@ -33,6 +33,7 @@
 #define SIFT_LOOK 256         /* jobs looked at; the contract's number */
 #define SIFT_LARGEST 65536    /* bytes; larger ones are moved when claimed */
 #define PROMOTE_MAX 128
+#define FULL_LOOK (25 * DUR_MS)  /* while others run what the limit allows */
 
 void
 intake_token(struct sup *sup, char *out, size_t size)
@@ -90,6 +91,40 @@ is_highs_turn(const struct queue *q)
 
 	share_turns(&copy, 1, quota, &turn);
 	return (quota[LANE_HIGH] == 1);
+}
+
+/* The limits that the configuration has for a queue; NULL: none. */
+static const struct conf_queue *
+limits_of(const struct queue *q)
+{
+	const struct conf *c = q->sup->conf;
+	unsigned i;
+
+	for (i = 0; i < c->nqueues; i++)
+		if (strcmp(c->queues[i].name, q->name) == 0)
+			return (&c->queues[i]);
+	return (NULL);
+}
+
+/* A queue with limits has one claim at a time: what its lanes did not use of
+ * their turns is known before the next one. */
+static bool
+is_limited(const struct queue *q)
+{
+	if (q->sup->conf->nqueues == 0 || limits_of(q) == NULL)
+		return (false);
+	if (q->limited_until > mono_now()) {
+		sup_wake_at(q->sup, q->limited_until);
+		return (true);
+	}
+	return (q->asked > 0);
+}
+
+bool
+intake_limited(const struct queue *q)
+{
+	return (q->sup->conf->nqueues > 0 && limits_of(q) != NULL &&
+	    q->limited_until > mono_now());
 }
 
 static void
@@ -166,7 +201,7 @@ admit_one(struct claim *c, redisReply *r, size_t i, unsigned number)
 	struct admit_from from = { .q = c->q, .pool = c->pool,
 		.token = c->token, .number = number,
 		.lane = (enum job_lane)r->element[i]->integer,
-		.history = r->element[1]->integer != 0,
+		.history = (r->element[1]->integer & 1) != 0,
 		.lost = c->reaped, .urgent = c->urgent };
 
 	admit_claimed(c->q->sup, &from, r->element[i + 1]);
@@ -230,6 +265,34 @@ take_recovered(struct claim *c, redisReply *r)
 		admit_histories(c->q);
 }
 
+/*
+ * What the limits left of the turns goes back to the lanes, else the last ones
+ * of each claim would never come. Returns whether there were less than asked
+ * for because of a limit.
+ */
+static bool
+look_at_limits(struct claim *c, const redisReply *r, unsigned n)
+{
+	struct queue *q = c->q;
+	long long flags = r->element[1]->integer;
+	unsigned quota[LANE_N];
+
+	if (!c->limited)
+		return (false);
+	if (c->urgent)
+		n = 0;
+	q->turn = c->turn;
+	memcpy(q->given, c->given, sizeof(q->given));
+	share_turns(q, n, quota, c->turns);
+	if (flags < 2)
+		return (false);
+	q->limited_full = (flags & 2) != 0 && flags < 4;
+	q->limited_until = mono_add(mono_now(), flags < 4 ? FULL_LOOK :
+	    flags / 4 * DUR_MS);
+	sup_wake_at(q->sup, q->limited_until);
+	return (true);
+}
+
 static bool
 is_claim_answer(const redisReply *r)
 {
@@ -266,6 +329,10 @@ claim_answered(void *priv, redisReply *r)
 	n = take_jobs(c, r);
 	q->sup->stat.n[STAT_CLAIMED] += n;
 	q->rung = false;
+	if (look_at_limits(c, r, n)) {
+		free_claim(&c);
+		return;
+	}
 	if (n < c->want && c->want > c->high && q->asked == 0) {
 		q->waiting = false;
 		arm_bells(q);
@@ -280,15 +347,37 @@ claim_answered(void *priv, redisReply *r)
  */
 enum claim_for { BY_SHARE, FOR_URGENT, FOR_PREEMPTION };
 
+/* digits: CLAIM_MAX bytes that live until the call is sent. */
+static void
+put_limits(struct script_args *a, const struct claim *c,
+    const struct conf_queue *limits, char *digits)
+{
+	unsigned i;
+
+	for (i = 0; i < c->want; i++)
+		digits[i] = (char)('0' + c->turns[i]);
+	script_arg_int(a, limits->max_running);
+	script_arg_str(a, c->q->key.leased_of);
+	script_arg_int(a, limits->rate_us);
+	script_arg_int(a, limits->burst);
+	script_arg(a, (struct slice){ digits, c->want });
+}
+
 static void
 ask(struct pool *p, struct queue *q, unsigned want, enum claim_for why)
 {
 	struct sup *sup = p->sup;
 	struct script_args *a;
+	const struct conf_queue *limits = sup->conf->nqueues == 0 ? NULL :
+	    limits_of(q);
 	struct claim *c = xcalloc(1, sizeof(*c));
 	unsigned quota[LANE_N] = { 0 }, i;
+	char digits[CLAIM_MAX];
 
 	c->magic = CLAIM_MAGIC;
+	c->limited = limits != NULL;
+	c->turn = q->turn;
+	memcpy(c->given, q->given, sizeof(c->given));
 	c->q = q;
 	c->pool = p;
 	p->claims++;
@@ -308,12 +397,16 @@ ask(struct pool *p, struct queue *q, unsigned want, enum claim_for why)
 	script_key(a, q->leased);
 	script_key(a, q->key.leases);
 	script_key(a, q->key.history);
+	if (limits != NULL)
+		script_key(a, q->key.rate);
 	script_arg_str(a, c->token);
 	script_arg_str(a, sup->id);
 	script_arg_int(a, queue_lease_ms(q));
 	for (i = 0; i < LANE_N; i++)
 		script_arg_int(a, quota[i]);
 	script_arg_int(a, why != BY_SHARE ? 1 : 0);
+	if (limits != NULL)
+		put_limits(a, c, limits, digits);
 	q->asked++;
 	p->reserved += want;
 	if (script_call(sup->main, a, claim_answered, c) != 0) {
@@ -340,6 +433,12 @@ look_for_cause(struct pool *p, struct queue *q)
 		arm_bells(q);
 }
 
+static bool
+may_ask(const struct queue *q)
+{
+	return (q->waiting && !q->closing && !is_limited(q));
+}
+
 /* Asks the pool's queues where something may wait, each for its share. */
 static void
 feed_pool(struct pool *p)
@@ -355,10 +454,10 @@ feed_pool(struct pool *p)
 		room--;
 	}
 	for (i = 0; i < p->nqueues; i++)
-		left += p->queues[i]->waiting && !p->queues[i]->closing;
+		left += may_ask(p->queues[i]);
 	for (i = 0; i < p->nqueues && room > 0 && left > 0; i++) {
 		q = p->queues[(p->next_queue + i) % p->nqueues];
-		if (!q->waiting || q->closing)
+		if (!may_ask(q))
 			continue;
 		want = (room + left - 1) / left;
 		if (want > CLAIM_MAX)
@@ -369,7 +468,7 @@ feed_pool(struct pool *p)
 	}
 	for (i = 0; i < p->nqueues && room == 0; i++) {
 		q = p->queues[i];
-		if (q->asked > 0 || q->closing)
+		if (q->asked > 0 || q->closing || is_limited(q))
 			continue;
 		if (!q->urgent) {
 			look_for_cause(p, q);

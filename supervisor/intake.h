@@ -23,6 +23,9 @@ struct claim {
 	unsigned want, high;       /* jobs asked for; of them from high */
 	bool urgent;               /* only from high, before jobs that wait */
 	bool reaped;               /* a reap: its jobs were others' */
+	bool limited;              /* of a queue with limits; then where the
+				    * pattern of turns was before: */
+	unsigned turn, given[LANE_N];
 	mono_t sent;
 	char token[40];
 	unsigned char turns[CLAIM_MAX]; /* lanes, in the order of their turns */
@@ -40,6 +43,8 @@ void intake_recover(struct queue *q);
 void intake_forget(struct queue *q);
 /* Asks Redis to bring due jobs to their lanes, if it is time. */
 void intake_promote(struct queue *q);
+/* The queue's limits allow no claim now. */
+bool intake_limited(const struct queue *q);
 /* A job was put off until `due` (Redis's unix ms): look then. */
 void intake_due(struct queue *q, wall_t due);
 /* Looks for jobs that wait in the wrong lane. */

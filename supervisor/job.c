@@ -189,6 +189,7 @@ history_parse(struct history *h, const char *text, size_t n)
 	if ((home = strstr(copy, " h")) != NULL &&
 	    sscanf(home, " h%" SCNd64 ":%128s", &h->home_until, h->home) != 2)
 		h->home[0] = '\0';
+	h->paced = strstr(copy, " p1") != NULL;
 	h->cancelled = cancelled != 0;
 	h->ran = ran != 0 || h->attempts > 0 || h->lost > 0;
 }
@@ -201,6 +202,8 @@ history_put(const struct history *h, struct buf *b)
 	    h->ran ? 1 : 0);
 	if (h->crowd > 0)
 		(void)buf_printf(b, " b%u", h->crowd);
+	if (h->paced)
+		(void)buf_puts(b, " p1");
 	if (h->home[0] != '\0')
 		(void)buf_printf(b, " h%" PRId64 ":%s", h->home_until,
 		    h->home);

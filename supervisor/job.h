@@ -44,6 +44,7 @@ struct history {
 	bool ran;           /* it began before; log and folders may be left */
 	unsigned crowd;     /* at most so many may run as one batch with it,
 			     * because a larger one failed; 0: any number */
+	bool paced;         /* its turn under a rate limit was waited for */
 	wall_t home_until;  /* its checkpoint is on that worker's host, which */
 	char home[129];     /* may have it first until then; "": nowhere */
 };

@@ -20,6 +20,7 @@
 #include "supervisor/conn.h"
 #include "supervisor/intake.h"
 #include "supervisor/limit.h"
+#include "supervisor/permit.h"
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
 #include "supervisor/reload.h"
@@ -205,6 +206,7 @@ turn(struct sup *sup)
 	cancel_phase(sup);
 	forget_phase(sup);        /* before its child has work again */
 	reshape_phase(sup);
+	permit_phase(sup);
 	process_feed(sup);
 	intake_phase(sup);        /* new work last, for slots that are idle */
 	settle_flush(sup);

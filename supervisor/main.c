@@ -433,6 +433,7 @@ sup_new(const struct args *a, struct conf *c, const struct place *place)
 	TAILQ_INIT(&sup->pools);
 	TAILQ_INIT(&sup->cancels);
 	TAILQ_INIT(&sup->forgets);
+	TAILQ_INIT(&sup->parked);
 	return (sup);
 }
 

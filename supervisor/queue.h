@@ -31,7 +31,7 @@ TAILQ_HEAD(claim_list, claim);
 	X(delayed, ":delayed") X(dead, ":dead") X(stats, ":stats") \
 	X(history, ":history") X(leases, ":leases") \
 	X(job, ":job:") X(log, ":log:") X(leased_of, ":leased:") \
-	X(unique, ":unique:")
+	X(unique, ":unique:") X(rate, ":rate")
 
 struct queue {
 	unsigned magic;
@@ -55,6 +55,8 @@ struct queue {
 	bool urgent;              /* something may wait in the high lane */
 	bool rung;                /* something waited since the last claim */
 	bool stuck;               /* Redis refused a claim: try later */
+	mono_t limited_until;     /* its limits allow no claim before; 0: none */
+	bool limited_full;        /* because so many run; else by its rate */
 	mono_t next_due;          /* promote then; MONO_NEVER: nothing known */
 	unsigned history_seq;     /* 1: an answer about histories is awaited */
 	bool promoting;

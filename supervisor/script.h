@@ -22,6 +22,7 @@
 	X(SIFT, sift, "jobs that wait in the wrong lane go to theirs") \
 	X(SCHEDULE, schedule, "one firing of a schedule, once per fleet") \
 	X(BEAT, beat, "heartbeat and status of this worker") \
+	X(PERMIT, permit, "leave to start a job of a limited handler or model") \
 	X(GLANCE, glance, "how much lies in a queue, and its oldest jobs")
 
 enum script_id {

@@ -133,6 +133,11 @@ conclude(struct settle *s, bool done)
 {
 	struct stats *st = &s->q->sup->stat;
 
+	s->q->sup->ended++;
+	if (s->q->limited_full) {       /* one less is leased */
+		s->q->limited_full = false;
+		s->q->limited_until = 0;
+	}
 	if (done) {
 		st->n[s->counted]++;
 		if (s->final && s->counted != STAT_DONE && job_ran(s->job))

@@ -96,6 +96,11 @@ struct sup {
 	unsigned nslots;              /* size of slots, holes included */
 	struct proc **slots;          /* by slot index; borrows from pools */
 	unsigned njobs;               /* jobs held, all queues */
+	struct job_list parked;       /* wait for a permit here, job.ready */
+	unsigned nparked, put_off;    /* and those sent away since the last
+				       * one that was let through */
+	mono_t permit_at;             /* they ask again then, or when a job */
+	uint64_t ended, permit_ended; /* has ended since */
 	struct pace *pace;            /* owns; by handler */
 	struct guilty *guilty;        /* owns; see split.c */
 

@@ -72,7 +72,8 @@ watch_intake(struct sup *sup, mono_t now)
 	TAILQ_FOREACH(p, &sup->pools, link)
 		idle = idle || pool_idle(p) > p->nready;
 	TAILQ_FOREACH(q, &sup->queues, link)
-		waits = waits || (q->waiting && !q->stuck && !q->closing);
+		waits = waits || (q->waiting && !q->stuck && !q->closing &&
+		    !intake_limited(q));
 	if (!idle || !waits || !sup_claims(sup)) {
 		sup->hung_since = 0;
 		return;

@@ -5,8 +5,14 @@
 -- ARGV 1 token  2 worker  3 lease ms  4 5 6 how many of this call's turns
 --      belong to high, normal, low (their sum is `want`)  7 1: no lane gives
 --      its turns to another
+--      and only for a queue with limits: KEYS 7 {Q}:rate  ARGV 8 how many jobs
+--      may be leased in all (0: any number)  9 what the keys of leases begin
+--      with  10 microseconds per job (0: any rate)  11 how many may come at
+--      once  12 the lanes of the turns in order, a digit 0 1 2 for each
 -- Answer { now ms, history, lane, payload, lane, payload ... }
 --      history is 1 if any job of the queue has one (then look the ids up);
+--      plus 2 if the limit on leases left less than `want`, plus 4 times the
+--      ms to wait if the rate did;
 --      lane is 0 high, 1 normal, 2 low, in the order in which jobs were taken.
 --      The i-th job's lease is the field "<token>:<i>".
 --
@@ -60,6 +66,43 @@ local function take(lane, n)
 	end
 end
 
+-- {Q}:rate is the microsecond at which the next job is due; it lags behind by
+-- what may come at once.
+local due, each
+local function limit()
+	local room, leased = want, tonumber(ARGV[8])
+	if leased > 0 then
+		for _, worker in ipairs(call('ZRANGE', KEYS[5], 0, -1)) do
+			leased = leased - call('HLEN', ARGV[9] .. worker)
+		end
+		if leased < room then
+			room = math.max(leased, 0)
+			out[2] = 2
+		end
+	end
+	each = tonumber(ARGV[10])
+	if each > 0 then
+		local us = t[1] * 1000000 + t[2]
+		due = math.max(tonumber(call('GET', KEYS[7]) or '0'),
+			us - each * (ARGV[11] - 1))
+		local n = math.max(math.floor((us - due) / each) + 1, 0)
+		if n < room then
+			room = n
+			out[2] = out[2] + 4 * math.ceil((due + n * each - us) / 1000)
+		end
+	end
+	if room < want then
+		want, quota = room, { 0, 0, 0 }
+		for i = 1, room do
+			local lane = tonumber(string.sub(ARGV[12], i, i)) + 1
+			quota[lane] = quota[lane] + 1
+		end
+	end
+end
+
+if ARGV[8] then
+	limit()
+end
 for lane = 1, 3 do
 	take(lane, quota[lane])
 end
@@ -83,5 +126,10 @@ for i = 1, 2 * got, 4000 do
 	end
 end
 call('ZADD', KEYS[5], now + ARGV[3], ARGV[2])
-out[2] = call('EXISTS', KEYS[6])
+if due then
+	due = due + got * each
+	call('SET', KEYS[7], string.format('%.0f', due), 'PX',
+		math.ceil(math.max(due / 1000 - now, 0)) + 60000)
+end
+out[2] = out[2] + call('EXISTS', KEYS[6])
 return out

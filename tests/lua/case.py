@@ -96,6 +96,24 @@ class LuaCase(unittest.TestCase):
                          [Q, HIGH, LOW, leased(worker), LEASES, HISTORY],
                          [token, worker, LEASE_MS, *turns])
 
+    def claim_limited(self, token="t", worker="w", turns="111", running=0,
+                      each=0, burst=1):
+        """turns: the lanes in order; each: microseconds per job."""
+        quota = [turns.count(lane) for lane in "012"]
+        return self.eval("claim",
+                         [Q, HIGH, LOW, leased(worker), LEASES, HISTORY,
+                          "{%s}:rate" % Q],
+                         [token, worker, LEASE_MS, *quota, 0, running,
+                          leased(""), each, burst, turns])
+
+    def permit(self, field, *limits, paced=0, worker="w"):
+        """Each limit: (name, running, each, burst)."""
+        keys = ["{ai:limits}:%s:%s" % (name, end) for name, *_ in limits
+                for end in ("running", "rate")]
+        return self.eval("permit", keys,
+                         ["%s %s" % (leased(worker), field), paced,
+                          *[w for _, *words in limits for w in words]])
+
     def recover(self, token, want, worker="w"):
         return self.eval("recover", [leased(worker), LEASES, HISTORY],
                          [token, want, worker, LEASE_MS])

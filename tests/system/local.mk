@@ -129,6 +129,9 @@ tests_children_batch_la_SOURCES = tests/children/batch.c
 check_PROGRAMS += tests/system/s_n_batch
 tests_system_s_n_batch_CPPFLAGS = $(rig_cppflags)
 tests_system_s_n_batch_LDADD = $(rig_ldadd)
+check_PROGRAMS += tests/system/s_n_limits
+tests_system_s_n_limits_CPPFLAGS = $(rig_cppflags)
+tests_system_s_n_limits_LDADD = $(rig_ldadd)
 check_PROGRAMS += tests/system/s_l_schedule
 tests_system_s_l_schedule_CPPFLAGS = $(rig_cppflags)
 tests_system_s_l_schedule_LDADD = $(rig_ldadd)
@@ -160,7 +163,7 @@ TESTS += tests/system/s_n_life tests/system/s_b_box tests/system/s_0_rig tests/s
 	tests/system/s_f_storm \
 	tests/system/s_h_redis tests/system/s_i_control \
 	tests/system/s_l_schedule tests/system/s_m_preempt \
-	tests/system/s_n_batch \
+	tests/system/s_n_batch tests/system/s_n_limits \
 	tests/system/s_j_stop tests/system/s_k_fleet tests/system/s_k_http
 
 # The long way: 20,000 jobs where make check runs 2,000; each way to misbehave

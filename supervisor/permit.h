@@ -1,0 +1,22 @@
+/*
+ * Limits of handlers and models: how many of their jobs run at a time and how
+ * many start in a second, in the whole fleet. Redis keeps count
+ * (lua/permit.lua); a job without such a limit never comes here. The limits of
+ * queues are kept by the claim itself (intake.c).
+ */
+#ifndef SUPERVISOR_PERMIT_H
+#define SUPERVISOR_PERMIT_H
+
+#include <stdbool.h>
+
+struct job;
+struct sup;
+
+bool permit_needed(const struct job *j);
+/* Asks for leave to start a job; takes it, and hands it to its pool once it
+ * may, or puts it off. */
+void permit_ask(struct job *j);
+/* A phase of the turn: jobs that were refused ask again. */
+void permit_phase(struct sup *sup);
+
+#endif
