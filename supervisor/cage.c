@@ -54,6 +54,9 @@ hand_down(const char *dir)
 	char *have = cgroup_read(dir, "cgroup.controllers"), words[64];
 
 	wanted(have, words, sizeof(words));
+	/* for pin.c; apart, so that the others do not hang on it */
+	if (cgroup_has_word(have, "cpuset", " \n"))
+		(void)cgroup_write(dir, "cgroup.subtree_control", "+cpuset");
 	free(have);
 	return (words[0] != '\0' &&
 	    cgroup_write(dir, "cgroup.subtree_control", words) == 0);

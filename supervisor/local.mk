@@ -29,6 +29,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/pace.c supervisor/pace.h \
 	supervisor/pids.h \
 	supervisor/permit.c supervisor/permit.h \
+	supervisor/pin.c supervisor/pin.h \
 	supervisor/place.c supervisor/place.h \
 	supervisor/pool.c supervisor/pool.h \
 	supervisor/preempt.c supervisor/preempt.h \

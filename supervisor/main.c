@@ -42,6 +42,7 @@
 #include "supervisor/life.h"
 #include "supervisor/notify.h"
 #include "supervisor/pace.h"
+#include "supervisor/pin.h"
 #include "supervisor/place.h"
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
@@ -302,6 +303,7 @@ end(struct sup *sup)
 	route_close(&sup->route);
 	(void)unlink(sup->endpoint + strlen("ipc://"));
 	cage_clean();
+	pin_clean();
 	contain_close();
 	for (i = 0; i < sup->nsig; i++)
 		event_free(sup->sig[i]);
@@ -358,6 +360,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 		sup_announce(sup, EX_CONFIG);
 		exit(EX_CONFIG);
 	}
+	pin_clean();
 	reload_limits(sup);
 	life_write_pid(pid_fd);
 	sup_connect(sup);

@@ -104,6 +104,8 @@ op_spawn(struct slot *s)
 	atomic_store(&proc_words(p)->gen, s->gen);
 	if (contain_renew(&p->contain))
 		cage_renew(&p->cage);
+	pin_prepare(&p->pin, &p->where, p->pool->conf, &p->contain, s->index,
+	    p->sup->place.topo->nnodes);
 	if ((r = spawn_child_of(p)) != 0) {
 		log_err("slot", "slot=%u could not start a child: %s",
 		    s->index, err_text(r));
@@ -440,6 +442,7 @@ proc_free(struct proc **pp)
 	contain_fini(&p->contain);
 	(void)munmap(p->page, sizeof(struct page) + sizeof(struct page_slot));
 	fd_close(&p->page_fd);
+	pin_fini(&p->pin);
 	plan_slot_fini(&p->where);
 	plan_slot_fini(&p->planned);
 	p->magic = 0;

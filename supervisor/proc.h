@@ -14,6 +14,7 @@
 #include "proto/frame.h"
 #include "supervisor/cage.h"
 #include "supervisor/contain.h"
+#include "supervisor/pin.h"
 #include "supervisor/queue.h"
 #include "supervisor/slot.h"
 
@@ -53,6 +54,7 @@ struct proc {
 	bool leaving;             /* goes when it is empty; see reshape.h */
 	struct plan_slot where;   /* of the child there is, or comes next */
 	struct plan_slot planned; /* what the next child gets */
+	struct pin pin;           /* what keeps it there */
 	char misfit[256];         /* how the last child differed; "": it fits */
 	struct contain contain;
 	struct cage cage;

@@ -174,7 +174,8 @@ send_packet(const struct proc *p, int fd)
 	const struct conf *c = p->sup->conf;
 	char *work = str_fmt("%s/work", c->supervisor.run_dir);
 	struct start s = { .slot = p->slot.index, .gen = p->slot.gen,
-		.endpoint = p->sup->endpoint, .cpus = p->where.cpus_text, .devices = p->where.devices,
+		.endpoint = p->sup->endpoint, .cpus = p->where.cpus_text,
+		.devices = p->where.devices,
 		.ncpus = cpus_count(&p->where.cpus),
 		.work_dir = work, .state_dir = c->supervisor.state_dir,
 		.model_dir = c->models.dir,
@@ -238,8 +239,7 @@ become_child(const struct launch *l)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
 	if ((!l->joined && contain_join(&l->p->contain) != 0) ||
-	    cage_join(&l->p->cage) != 0 ||
-	    cpus_set_affinity(0, &l->p->where.cpus) != 0)
+	    cage_join(&l->p->cage) != 0 || pin_self(&l->p->pin, l->fd[2]) != 0)
 		_exit(CHILD_EXIT_STARTUP);
 	/* our files in /proc are ours again, see life_hide */
 	(void)prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);

@@ -1,0 +1,276 @@
+/*
+ * Places: the processes of a slot run where the plan says, whatever they
+ * start, and a child that runs elsewhere gets no job. Read from /proc, never
+ * from what the daemon says of itself.
+ */
+#include "config.h"
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <linux/mempolicy.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/check_run.h"
+#include "tests/rig/rig.h"
+
+/* A line of /proc/PID/status, "" if it is gone. */
+static const char *
+status_line(struct rig *r, pid_t pid, const char *name)
+{
+	const char *text = rig_slurp(r, rig_fmt(r, "/proc/%d/status",
+	    (int)pid)), *at;
+
+	if (text == NULL || (at = strstr(text, name)) == NULL)
+		return ("");
+	at += strlen(name);
+	return (rig_fmt(r, "%.*s", (int)strcspn(at, "\n"), at));
+}
+
+static pid_t
+parent_of(struct rig *r, pid_t pid)
+{
+	return ((pid_t)atoi(status_line(r, pid, "PPid:\t")));
+}
+
+static int
+slot_of(struct rig *r, pid_t pid)
+{
+	size_t n = 0;
+	const char *p;
+	char *env;
+	int slot = -1;
+	FILE *f = fopen(rig_fmt(r, "/proc/%d/environ", (int)pid), "r");
+
+	if (f == NULL)
+		return (-1);
+	env = calloc(1, 1 << 16);
+	n = fread(env, 1, (1 << 16) - 1, f);
+	(void)fclose(f);
+	for (p = env; p < env + n; p += strlen(p) + 1)
+		if (strncmp(p, "GANGER_SLOT=", 12) == 0)
+			slot = atoi(p + 12);
+	free(env);
+	return (slot);
+}
+
+static unsigned
+ncpus(void)
+{
+	cpu_set_t set;
+
+	return (sched_getaffinity(0, sizeof(set), &set) != 0 ? 0 :
+	    (unsigned)CPU_COUNT(&set));
+}
+
+/* Processes of a slot that are not its child: those that its jobs started. */
+static int
+check_masks(struct rig *r, int nslots)
+{
+	int n, i, slot, deep = 0;
+	const char *want;
+	pid_t pids[64];
+
+	n = rig_processes(r, pids, 64);
+	for (i = 0; i < n; i++) {
+		if (pids[i] == rig_daemon_pid(r, 0) ||
+		    (slot = slot_of(r, pids[i])) < 0)
+			continue;
+		ck_assert_int_lt(slot, nslots);
+		want = rig_slot_str(r, 0, slot, "cpus");
+		ck_assert_str_eq(status_line(r, pids[i],
+		    "Cpus_allowed_list:\t"), want);
+		deep += parent_of(r, pids[i]) != rig_daemon_pid(r, 0);
+	}
+	return (deep);
+}
+
+/*
+ * Children, and grandchildren in sessions of their own, too. If affinity were
+ * set after exec, or for one thread only, what a job starts would differ.
+ */
+START_TEST(t_masks_equal_the_plan_for_grandchildren_too)
+{
+	struct rig *r;
+	int i;
+
+	r = rig_start("kill_grace = 100ms\nshutdown_grace = 0\n[pool p]\nslots = 2\n"
+	    "[handler selftest]\n[handler tree]\nkind = command\n"
+	    "command = /bin/sh -c 'sleep 60 & sleep 60 & wait'\n");
+	ck_assert_str_ne(rig_slot_str(r, 0, 0, "cpus"),
+	    rig_slot_str(r, 0, 1, "cpus"));
+	for (i = 0; i < 2; i++)
+		rig_pushf(r, Q_CPU, "{\"id\":\"j%d\",\"type\":\"x\","
+		    "\"handler\":\"tree\",\"timeout\":60}", i);
+	/* each: its shell and two of that */
+	rig_until(r, check_masks(r, 2) >= 6);
+	rig_stop(&r);
+}
+END_TEST
+
+/* What runs outside of its place gets no job, and the status says why. */
+START_TEST(t_child_that_runs_elsewhere_is_quarantined)
+{
+	const char *script;
+	struct rig *r;
+	FILE *f;
+	int d;
+
+	r = rig_new(0);
+	d = rig_daemon(r, "w1", "[pool a]\nslots = 1\ncpus = 0\n"
+	    "[pool b]\nslots = 1\ncpus = 1\nqueues = q\n"
+	    "[handler selftest]\n");
+	script = rig_fmt(r, "%s/child.sh", rig_dir(r));
+	f = fopen(script, "w");
+	ck_assert_ptr_nonnull(f);
+	/* the child of the second pool moves to the first one's CPU */
+	(void)fprintf(f, "#!/bin/sh\nexec taskset -c 0 %s\n", RIG_CHILD);
+	ck_assert_int_eq(fchmod(fileno(f), 0700), 0);
+	(void)fclose(f);
+	ck_assert_int_eq(setenv("GANGER_CHILD", script, 1), 0);
+	rig_daemon_start(r, d);
+	rig_until(r, strcmp(rig_slot_str(r, 0, 1, "state"),
+	    "quarantined") == 0);
+	ck_assert_ptr_nonnull(strstr(rig_slot_str(r, 0, 1, "why"),
+	    "it runs on CPUs 0, not 1"));
+	ck_assert_str_eq(rig_slot_str(r, 0, 0, "state"), "idle");
+	rig_push(r, Q_CPU, "{\"id\":\"a\",\"type\":\"selftest\","
+	    "\"input\":{\"op\":\"echo\",\"value\":1}}");
+	(void)rig_wait_record(r, Q_CPU, "a", "done");
+	rig_stop(&r);
+}
+END_TEST
+
+/* A slot's own CPUs are not the daemon's where others are left. */
+START_TEST(t_daemon_keeps_off_the_slots_cpus)
+{
+	struct rig *r;
+
+	r = rig_start(INI_ONE);
+	ck_assert_str_eq(rig_slot_str(r, 0, 0, "cpus"), "0");
+	ck_assert_ptr_null(strchr(status_line(r, rig_daemon_pid(r, 0),
+	    "Cpus_allowed_list:\t"), '0'));
+	rig_stop(&r);
+}
+END_TEST
+
+/* A mask from outside holds: nothing runs beside it. */
+START_TEST(t_mask_from_outside_is_kept)
+{
+	cpu_set_t had, one;
+	struct rig *r;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(had), &had), 0);
+	CPU_ZERO(&one);
+	CPU_SET(1, &one);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	r = rig_start("[pool p]\nslots = 2\n[handler selftest]\n");
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(had), &had), 0);
+	ck_assert_str_eq(rig_slot_str(r, 0, 0, "cpus"), "1");
+	ck_assert_str_eq(rig_slot_str(r, 0, 1, "cpus"), "1");
+	rig_stop(&r);
+}
+END_TEST
+
+/* Whether this host lets anybody bind memory: containers may not. */
+static bool
+may_bind(void)
+{
+	unsigned long node = 1;
+	bool may = syscall(SYS_set_mempolicy, MPOL_BIND, &node,
+	    8 * sizeof(node)) == 0;
+
+	(void)syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0ul);
+	return (may && access("/proc/self/numa_maps", R_OK) == 0);
+}
+
+/* Memory of a slot that is bound comes from its node only. */
+START_TEST(t_memory_is_bound_to_the_node)
+{
+	const char *maps;
+	struct rig *r;
+
+	if (!may_bind())
+		return;
+	r = rig_start("[pool p]\nslots = 1\ncpus = 0\n"
+	    "memory_node = bind\n[handler selftest]\n");
+	maps = rig_slurp(r, rig_fmt(r, "/proc/%d/numa_maps",
+	    (int)rig_slot_int(r, 0, 0, "pid")));
+	ck_assert_ptr_nonnull(maps);
+	ck_assert_ptr_nonnull(strstr(maps, " bind:"));
+	rig_stop(&r);
+}
+END_TEST
+
+/* With the v1 hierarchy, if it is ours: not even a job can leave. */
+START_TEST(t_cpuset_holds_what_asks_to_leave)
+{
+	const char *set;
+	struct rig *r;
+	pid_t pid;
+
+	r = rig_start("[pool p]\nslots = 1\ncpus = 0\ncpuset = yes\n"
+	    "[handler selftest]\n[handler away]\nkind = command\n"
+	    "command = /bin/sh -c 'taskset -c 1 true && exit 3; exit 0'\n");
+	pid = (pid_t)rig_slot_int(r, 0, 0, "pid");
+	set = rig_slurp(r, rig_fmt(r, "/proc/%d/cpuset", (int)pid));
+	if (set != NULL && strstr(set, "/slot0") != NULL) {
+		rig_push(r, Q_CPU, "{\"id\":\"a\",\"type\":\"x\","
+		    "\"handler\":\"away\"}");
+		(void)rig_wait_record(r, Q_CPU, "a", "done");
+	}
+	rig_stop(&r);
+}
+END_TEST
+
+/* Each is refused before anything starts, and says what is missing. */
+START_TEST(t_impossible_places_are_78)
+{
+	static const struct {
+		const char *ini, *text;
+	} cases[] = {
+		{ "[pool a]\ncpus = 0\n[pool b]\ncpus = 0\n",
+		    "CPU 0 is named by [pool a] too" },
+		{ "[pool a]\ncpus = 4000\n", "CPU 4000 is not on this host" },
+		{ "[pool a]\ndevices = 0\n", "no GPU that can be used" },
+		{ "use_gpu = yes\n", "use_gpu (USE_GPU): this host has no GPU" },
+	};
+	struct rig *r = rig_new(0);
+	const char *out;
+	size_t i;
+	int d;
+
+	rig_setenv(r, "GANGER_GPUPROBE", "/nonexistent/prober");
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		d = i == 0 ? rig_daemon(r, "w1", cases[i].ini) : 0;
+		rig_daemon_config(r, d, cases[i].ini);
+		ck_assert_int_eq(rig_gangerd(r, &out, (const char *const[]){
+		    "-t", "-c", rig_daemon_file(r, d), NULL }), 78);
+		ck_assert_msg(strstr(out, cases[i].text) != NULL, "%s", out);
+		rig_daemon_spawn(r, d);
+		ck_assert_int_eq(rig_daemon_wait(r, d), 78);
+	}
+	rig_stop(&r);
+}
+END_TEST
+
+int
+main(int argc, char **argv)
+{
+	const TTest *const tests[] = {
+		t_masks_equal_the_plan_for_grandchildren_too,
+		t_child_that_runs_elsewhere_is_quarantined,
+		t_daemon_keeps_off_the_slots_cpus, t_mask_from_outside_is_kept,
+		t_memory_is_bound_to_the_node,
+		t_cpuset_holds_what_asks_to_leave, t_impossible_places_are_78,
+	};
+
+	if (ncpus() < 2)
+		return (check_skip("it takes two CPUs"));
+	return (rig_main(argc, argv, "place", tests,
+	    sizeof(tests) / sizeof(tests[0])));
+}
