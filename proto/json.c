@@ -2,8 +2,9 @@
  * The strict JSON scanner. One pass with an explicit stack, no recursion, no
  * tree; plain runs of strings go eight bytes at a time. It never changes or
  * copies the text, except for keys with escapes, which must be compared
- * decoded. Lone surrogates are accepted, as RFC 8259's grammar does, and
- * count as U+FFFD. Decoding of values is in json_text.c.
+ * decoded. Lone surrogates are refused: RFC 8259's grammar has them, but no
+ * UTF-8 says them, and many readers refuse the whole text (section 8.2).
+ * Decoding of values is in json_text.c.
  */
 #include "config.h"
 
@@ -138,11 +139,42 @@ skip_utf8(struct scan *s, const char **pp)
 	return (0);
 }
 
-static bool
-is_hex(char c)
+/* "\uXXXX" at p as a number; -1: it is not one. */
+static long
+hex_escape(const char *p, const char *end)
 {
-	return ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-	    (c >= 'A' && c <= 'F'));
+	long c = 0;
+	int i;
+
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+		return (-1);
+	for (i = 2; i < 6; i++)
+		if (p[i] >= '0' && p[i] <= '9')
+			c = c << 4 | (p[i] - '0');
+		else if ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f')
+			c = c << 4 | ((p[i] | 0x20) - 'a' + 10);
+		else
+			return (-1);
+	return (c);
+}
+
+/* A high surrogate takes the low one behind it along. */
+static int
+skip_hex(struct scan *s, const char **pp)
+{
+	const char *p = *pp;
+	long c = hex_escape(p, s->end), low;
+
+	if (c < 0)
+		return (fail(s, p, -ERR_SYNTAX, "bad \\u escape"));
+	*pp = p + 6;
+	if (c < 0xd800 || c > 0xdfff || s->loose)
+		return (0);
+	low = hex_escape(p + 6, s->end);
+	if (c > 0xdbff || low < 0xdc00 || low > 0xdfff)
+		return (fail(s, p, -ERR_UTF8, "half of a surrogate pair"));
+	*pp = p + 12;
+	return (0);
 }
 
 /* *pp is at the backslash. */
@@ -150,20 +182,14 @@ static int
 skip_escape(struct scan *s, const char **pp)
 {
 	const char *p = *pp + 1;
-	unsigned i;
 
 	if (p == s->end)
 		return (fail(s, p, -ERR_SYNTAX, "unfinished string"));
-	if (*p != '\0' && strchr("\"\\/bfnrt", *p) != NULL) {
-		*pp = p + 1;
-		return (0);
-	}
-	if (*p != 'u')
+	if (*p == 'u')
+		return (skip_hex(s, pp));
+	if (*p == '\0' || strchr("\"\\/bfnrt", *p) == NULL)
 		return (fail(s, *pp, -ERR_SYNTAX, "bad escape"));
-	for (i = 1; i <= 4; i++)
-		if (p + i >= s->end || !is_hex(p[i]))
-			return (fail(s, *pp, -ERR_SYNTAX, "bad \\u escape"));
-	*pp = p + 5;
+	*pp = p + 1;
 	return (0);
 }
 

@@ -63,7 +63,8 @@ int json_find(struct slice object, const char *path, struct slice *value,
     enum json_kind *kind);
 
 /* Decodes a raw string value (with quotes) or an escaped key (without) and
- * appends UTF-8. Lone surrogates become U+FFFD. 0 or a buf error. */
+ * appends UTF-8. Lone surrogates, which only a loose scan lets through, become
+ * U+FFFD. 0 or a buf error. */
 int json_unescape(struct slice raw, struct buf *out);
 
 /* Number text to double / int64. 0, -ERR_TYPE (for int64 also a fraction;

@@ -119,6 +119,30 @@ START_TEST(t_huge_job_gets_a_record_and_a_reply)
 }
 END_TEST
 
+/* Half of a surrogate pair is in JSON's grammar, but many readers refuse the
+ * text that has one: then nobody could read the record or the dead letter. */
+START_TEST(t_half_a_surrogate_pair_is_refused)
+{
+	struct rig *r = rig_start(INI_ONE);
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"sur1\",\"type\":\"selftest\","
+	    "\"input\":{\"op\":\"echo\",\"value\":\"\\ud83d\"}}");
+	rec = rig_wait_record(r, Q_INF, "sur1", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "invalid-job");
+	ck_assert_ptr_nonnull(strstr(js_str(rec, "error.message"),
+	    "surrogate"));
+	rec = wait_dead(r, 1);
+	ck_assert_ptr_nonnull(js(rec, "raw"));
+	ck_assert_ptr_null(js(rec, "job"));
+	rig_push(r, Q_INF, "{\"id\":\"sur2\",\"type\":\"selftest\","
+	    "\"input\":{\"op\":\"echo\",\"value\":\"\\ud83d\\ude00\"}}");
+	rec = rig_wait_record(r, Q_INF, "sur2", "done");
+	ck_assert_str_eq(js_str(rec, "result"), "\xf0\x9f\x98\x80");
+	rig_stop(&r);
+}
+END_TEST
+
 /* One job per row: the key has a type or range that the contract forbids. */
 static const char *const wrong[] = {
 	"\"type\":5", "\"handler\":3", "\"handler\":{}", "\"model\":7",
@@ -233,6 +257,7 @@ RIG_MAIN("s_b_invalid",
     t_every_kind_of_junk_is_kept,
     t_huge_junk_is_too_large,
     t_huge_job_gets_a_record_and_a_reply,
+    t_half_a_surrogate_pair_is_refused,
     t_wrong_types_are_refused_with_a_record,
     t_unusable_ids_get_no_record,
     t_depth_32_is_the_limit,

@@ -115,7 +115,7 @@ START_TEST(t_processes_are_limited)
 		return;
 	}
 	rig_push(r, Q_INF, "{\"id\":\"p1\",\"handler\":\"many\","
-	    "\"max_attempts\":1,\"timeout\":1}");
+	    "\"max_attempts\":1,\"timeout\":20}");
 	rec = rig_wait_record(r, Q_INF, "p1", "failed");
 	ck_assert_str_ne(js_str(rec, "error.cause"), "timeout");
 	rig_push(r, Q_INF, ECHO("next"));

@@ -48,7 +48,12 @@ static const struct text texts[] = {
 	/* strings and escapes */
 	{ T("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\""), 0 },
 	{ T("\"\\ud83d\\ude00\""), 0 },
-	{ T("\"\\ud83d\""), 0 }, { T("\"\\ude00 x\""), 0 },
+	{ T("\"\\ud83d\""), -ERR_UTF8 }, { T("\"\\ude00 x\""), -ERR_UTF8 },
+	{ T("\"\\uD83D\\u0041\""), -ERR_UTF8 },
+	{ T("\"\\ud83d\\ud83d\\ude00\""), -ERR_UTF8 },
+	{ T("\"\\ud83d\\ude00\\ude00\""), -ERR_UTF8 },
+	{ T("\"\\ud83d\\ude0\""), -ERR_UTF8 }, { T("\"\\ud83d\\"), -ERR_UTF8 },
+	{ T("\"\\ud7ff\\ue000\""), 0 }, { T("{\"\\udc00\":1}"), -ERR_UTF8 },
 	{ T("\"\\u0000\""), 0 }, { T("\"\\uABCD\\uabcd\""), 0 },
 	{ T("\"a"), -ERR_SYNTAX }, { T("\""), -ERR_SYNTAX },
 	{ T("\"\\"), -ERR_SYNTAX }, { T("\"\\\""), -ERR_SYNTAX },
