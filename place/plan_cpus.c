@@ -83,8 +83,9 @@ check_named(struct make *m, const struct conf_pool *p, const char *key,
 	buf_fini(&text);
 }
 
+/* Allowed: an operator may know that the pools are not busy together. */
 static void
-check_overlap(struct make *m, const struct ask *a, const char *key,
+warn_of_overlap(struct make *m, const struct ask *a,
     const struct cpus *other, const char *whose)
 {
 	struct cpus both = a->named;
@@ -95,8 +96,8 @@ check_overlap(struct make *m, const struct ask *a, const char *key,
 		return;
 	buf_init(&text, 64u << 10);
 	(void)cpus_put(&text, &both);
-	make_problem(m, a->pool, key, "CPU %s is named by %s too",
-	    buf_cstr(&text), whose);
+	make_warning(m, "CPU %s of [pool %s] is named by %s too",
+	    buf_cstr(&text), a->pool->name, whose);
 	buf_fini(&text);
 }
 
@@ -109,9 +110,9 @@ check_others(struct make *m, const struct ask *a)
 	for (b = m->asks; b < a; b++) {
 		(void)snprintf(whose, sizeof(whose), "[pool %.140s]",
 		    b->pool->name);
-		check_overlap(m, a, "cpus", &b->named, whose);
+		warn_of_overlap(m, a, &b->named, whose);
 	}
-	check_overlap(m, a, "cpus", &m->keep, "housekeeping_cpus");
+	warn_of_overlap(m, a, &m->keep, "housekeeping_cpus");
 }
 
 void

@@ -233,8 +233,6 @@ START_TEST(t_impossible_places_are_78)
 	static const struct {
 		const char *ini, *text;
 	} cases[] = {
-		{ "[pool a]\ncpus = 0\n[pool b]\ncpus = 0\n",
-		    "CPU 0 is named by [pool a] too" },
 		{ "[pool a]\ncpus = 4000\n", "CPU 4000 is not on this host" },
 		{ "[pool a]\ndevices = 0\n", "no GPU that can be used" },
 		{ "use_gpu = yes\n", "use_gpu (USE_GPU): this host has no GPU" },

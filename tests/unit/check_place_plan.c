@@ -180,11 +180,6 @@ END_TEST
 static const struct {
 	const char *allowed, *gpus, *ini, *problems;    /* @: file */
 } bad[] = {
-	{ NULL, NULL, "[pool a]\ncpus = 0-1\n[pool b]\nslots = 1\n"
-	    "cpus = 1,3\n",
-	    "@:8: cpus: CPU 1 is named by [pool a] too\n" },
-	{ NULL, NULL, "housekeeping_cpus = 2\n[pool a]\ncpus = 1-2\n",
-	    "@:6: cpus: CPU 2 is named by housekeeping_cpus too\n" },
 	{ NULL, NULL, "[pool a]\ncpus = 3,30-40\n",
 	    "@:5: cpus: CPU 32-40 is not on this host, we may use 0-31\n" },
 	{ "4-7", NULL, "[pool a]\ncpus = 3-4\n",
@@ -233,6 +228,20 @@ START_TEST(t_impossible_plans_say_what_is_missing)
 }
 END_TEST
 
+/* Whoever names a CPU twice may have a reason, and is told. */
+START_TEST(t_cpus_named_twice_are_shared_with_a_warning)
+{
+	ck_assert_int_eq(make(TWO, NULL, NULL, "housekeeping_cpus = 2\n"
+	    "[pool a]\ncpus = 0-1\nslots = 1\n[pool b]\nslots = 1\n"
+	    "cpus = 1\n[pool c]\nslots = 1\ncpus = 2\n", no_env), 0);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&rig.p->warnings),
+	    "CPU 1 of [pool b] is named by [pool a] too\n"));
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&rig.p->warnings),
+	    "CPU 2 of [pool c] is named by housekeeping_cpus too\n"));
+	ck_assert_str_eq(cpus_of_all(), "0-1 1 2; 2");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -243,6 +252,7 @@ main(void)
 	tcase_add_loop_test(tc, t_who_gets_which_cpus, 0, NELEM(cases));
 	tcase_add_loop_test(tc, t_impossible_plans_say_what_is_missing, 0,
 	    NELEM(bad));
+	tcase_add_test(tc, t_cpus_named_twice_are_shared_with_a_warning);
 	suite_add_tcase(s, tc);
 	return (check_run(s));
 }
