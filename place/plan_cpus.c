@@ -241,38 +241,57 @@ crowd(struct make *m, const bool *set, const unsigned *slot, unsigned n)
 }
 
 /*
- * One domain: the slots of a party that are near the same CPUs as its first
- * one that has nothing yet. Takes them out of `todo`; how many.
+ * Domains: slots of a party that are near the same CPUs. By slot of the party
+ * the first one of its domain; the caller frees.
  */
+static unsigned *
+find_domains(const struct make *m, const struct party *y)
+{
+	unsigned *domain = xcalloc(y->n + 1, sizeof(*domain)), i, k;
+
+	for (i = 0; i < y->n; i++) {
+		for (k = 0; k < i && (domain[k] != k ||
+		    !cpus_equal(&m->near[y->slot[i]],
+		    &m->near[y->slot[k]])); k++)
+			;
+		domain[i] = k;
+	}
+	return (domain);
+}
+
 static unsigned
-domain_of(const struct make *m, const struct party *y, const bool *todo,
-    unsigned first, unsigned *slot)
+size_of(const struct party *y, const unsigned *domain, unsigned d)
 {
 	unsigned i, n = 0;
 
-	for (i = first; i < y->n; i++)
-		if (todo[i] && cpus_equal(&m->near[y->slot[i]],
-		    &m->near[y->slot[first]]))
-			slot[n++] = i;
+	for (i = d; i < y->n; i++)
+		n += domain[i] == d;
 	return (n);
 }
 
-/* The undone slot whose near cores are fewest; y->n if none has any. */
+/*
+ * The domain that is yet to be served with the fewest near cores per slot: so
+ * what the poorest leave of their fair part is for the others. y->n: none has
+ * near cores.
+ */
 static unsigned
-narrowest(const struct make *m, const struct party *y, const bool *todo)
+poorest(const struct make *m, const struct party *y, const bool *todo,
+    const unsigned *domain)
 {
-	unsigned i, n, least = 0, best = y->n;
+	unsigned i, n, size, least = 0, of = 1, best = y->n;
 	bool *near;
 
 	for (i = 0; i < y->n; i++) {
-		if (!todo[i])
+		if (!todo[i] || domain[i] != i)
 			continue;
 		near = near_cores(m, y, y->slot[i]);
 		n = deal_free(&m->deal, near);
 		free(near);
-		if (n > 0 && (best == y->n || n < least)) {
+		size = size_of(y, domain, i);
+		if (n > 0 && (best == y->n || n * of < least * size)) {
 			best = i;
 			least = n;
+			of = size;
 		}
 	}
 	return (best);
@@ -302,20 +321,20 @@ wanted_by_others(const struct make *m, const struct party *y,
  * wait for the same cores. */
 static void
 serve_domain(struct make *m, const struct party *y, bool *todo,
-    unsigned first, unsigned *leftp)
+    const unsigned *domain, unsigned d, unsigned *leftp)
 {
-	unsigned *slot = xcalloc(y->n, sizeof(*slot)), n, i, fair, have;
-	bool *near = near_cores(m, y, y->slot[first]);
+	unsigned *slot = xcalloc(y->n, sizeof(*slot)), n = 0, i, fair, have;
+	bool *near = near_cores(m, y, y->slot[d]);
 
-	n = domain_of(m, y, todo, first, slot);
 	fair = deal_free(&m->deal, y->set) / *leftp;
 	if (fair == 0)
 		fair = 1;
 	have = deal_free(&m->deal, near);
-	for (i = 0; i < n; i++) {
-		todo[slot[i]] = false;
-		slot[i] = y->slot[slot[i]];
-	}
+	for (i = d; i < y->n; i++)
+		if (domain[i] == d) {
+			todo[i] = false;
+			slot[n++] = y->slot[i];
+		}
 	*leftp -= n;
 	if (have < n)
 		crowd(m, near, slot, n);
@@ -329,8 +348,8 @@ serve_domain(struct make *m, const struct party *y, bool *todo,
 static void
 deal_party(struct make *m, const struct party *y)
 {
-	unsigned left = y->n, first, i, n = 0;
-	unsigned *rest;
+	unsigned left = y->n, d, i, n = 0;
+	unsigned *rest, *domain;
 	bool *todo;
 
 	if (deal_free(&m->deal, y->set) < y->n) {
@@ -339,9 +358,10 @@ deal_party(struct make *m, const struct party *y)
 	}
 	todo = xcalloc(y->n, sizeof(*todo));
 	rest = xcalloc(y->n, sizeof(*rest));
+	domain = find_domains(m, y);
 	memset(todo, true, y->n);
-	while ((first = narrowest(m, y, todo)) < y->n)
-		serve_domain(m, y, todo, first, &left);
+	while ((d = poorest(m, y, todo, domain)) < y->n)
+		serve_domain(m, y, todo, domain, d, &left);
 	for (i = 0; i < y->n; i++)
 		if (todo[i])
 			rest[n++] = y->slot[i];
@@ -349,6 +369,7 @@ deal_party(struct make *m, const struct party *y)
 		split(m, y->set, rest, n, m->t->ncores);
 	else if (n > 0)
 		crowd(m, y->set, rest, n);
+	free(domain);
 	free(rest);
 	free(todo);
 }

@@ -31,6 +31,7 @@ include tests/fuzz/ini.mk
 include tests/proto/local.mk
 include tests/cli/local.mk
 include tests/lua/local.mk
+include tests/place/local.mk
 include tests/child/local.mk
 include tests/python/local.mk
 include tests/gpu/local.mk
