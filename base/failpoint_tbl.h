@@ -22,6 +22,7 @@
 	X(RENEW_ANSWERED, "renew.answered", "it was granted") \
 	X(CHILD_ENDED, "child.ended", "job over, nothing cleaned up") \
 	X(CHILD_CLEANED, "child.cleaned", "its processes and files are gone") \
+	X(CHILD_HELD, "child.held", "the result waits for the next job's") \
 	X(CHILD_SENT, "child.sent", "the child has sent the result") \
 	X(RESULT_TAKEN, "result.taken", "the supervisor has the result") \
 	X(COMMIT_BUILT, "commit.built", "commit waits in the output buffer") \

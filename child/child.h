@@ -10,6 +10,7 @@
 #define CHILD_CHILD_H
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "base/clock.h"
@@ -80,12 +81,23 @@ struct child {
 	char *cpus;                     /* real affinity; owns */
 	struct link *link;              /* owns */
 	struct watch link_watch;
+	bool link_hinted;               /* the descriptor told of something */
 	struct watchdog *watchdog;      /* owns */
 	struct model_cache *models;     /* owns */
 	struct child_handler *handlers; /* owns, start->nhandlers of them */
 	struct tree tree;
 	struct watch **watches;         /* owns only the array */
 	unsigned nwatches;
+
+	/*
+	 * Results that wait to go with the next ones: those of held->jobs
+	 * before held_to that were not sent. The watchdog may send them, under
+	 * the lock, while the main thread runs a later job of that credit.
+	 */
+	pthread_mutex_t held_lock;
+	struct credit *held;            /* borrows; NULL: nothing is held */
+	unsigned held_to;
+	char models_told[256];          /* loaded ones, as last sent */
 
 	struct credit *credit;          /* owns while not IDLE, else NULL */
 	struct credit *next[FRAME_CREDITS_MAX]; /* owns; those that wait, in order */

@@ -49,7 +49,7 @@ struct credit {
 	unsigned njobs;
 	struct cjob *jobs;          /* owns */
 	struct link_frame *frame;   /* owns */
-	mono_t unsent_since;        /* first result that waits; 0: none */
+	mono_t held_since;          /* first result that waits; 0: none */
 };
 
 /*

@@ -1,12 +1,15 @@
 /*
- * The DEALER towards the supervisor's ROUTER. One I/O thread; the socket is
- * used by the main thread only.
+ * The DEALER towards the supervisor's ROUTER. One I/O thread. The socket is
+ * the main thread's; the watchdog may send on it under the same lock, which
+ * also is the barrier that ZeroMQ asks for.
  */
 #include "config.h"
 
 #include "child/link.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +26,8 @@ struct link {
 	void *ctx;      /* owns */
 	void *sock;     /* owns */
 	int fd;         /* libzmq's */
+	pthread_mutex_t lock;   /* of the socket */
+	atomic_bool unsure;     /* see link_unsure */
 };
 
 static int
@@ -72,6 +77,8 @@ link_open(const char *endpoint, const char *identity, struct link **lp)
 
 	l = xcalloc(1, sizeof(*l));
 	l->magic = LINK_MAGIC;
+	pthread_mutex_init(&l->lock, NULL);
+	atomic_store(&l->unsure, true);
 	if (open_socket(l, endpoint, identity) != 0) {
 		saved = errno;
 		link_close(&l, 0);
@@ -104,6 +111,7 @@ link_close(struct link **lp, int linger_ms)
 	while (l->ctx != NULL && zmq_ctx_term(l->ctx) != 0 &&
 	    zmq_errno() == EINTR)
 		;
+	pthread_mutex_destroy(&l->lock);
 	l->magic = 0;
 	free(l);
 	*lp = NULL;
@@ -117,6 +125,21 @@ link_fd(const struct link *l)
 	return (l->fd);
 }
 
+/* False: there is none. */
+static bool
+receive(struct link *l, zmq_msg_t *m)
+{
+	bool got;
+
+	pthread_mutex_lock(&l->lock);
+	while (!(got = zmq_msg_recv(m, l->sock, ZMQ_DONTWAIT) >= 0) &&
+	    zmq_errno() == EINTR)
+		;
+	atomic_store(&l->unsure, got);
+	pthread_mutex_unlock(&l->lock);
+	return (got);
+}
+
 struct link_frame *
 link_recv(struct link *l)
 {
@@ -126,12 +149,11 @@ link_recv(struct link *l)
 	OBJ_CHECK(l, LINK_MAGIC);
 	m = xmalloc(sizeof(*m));
 	zmq_msg_init(m);
-	while (zmq_msg_recv(m, l->sock, ZMQ_DONTWAIT) < 0)
-		if (zmq_errno() != EINTR) {
-			zmq_msg_close(m);
-			free(m);
-			return (NULL);
-		}
+	if (!receive(l, m)) {
+		zmq_msg_close(m);
+		free(m);
+		return (NULL);
+	}
 	f = xmalloc(sizeof(*f));
 	f->msg = m;
 	f->p = zmq_msg_data(m);
@@ -139,14 +161,50 @@ link_recv(struct link *l)
 	return (f);
 }
 
+bool
+link_unsure(const struct link *l)
+{
+
+	OBJ_CHECK(l, LINK_MAGIC);
+	return (atomic_load(&l->unsure));
+}
+
+/* With the lock. False: no room, and it may not wait. */
+static bool
+put(struct link *l, struct buf *b, bool wait)
+{
+	int r;
+
+	ASSERT(!b->failed);
+	while ((r = zmq_send(l->sock, b->data, b->len,
+	    wait ? 0 : ZMQ_DONTWAIT)) < 0 && zmq_errno() == EINTR)
+		;
+	atomic_store(&l->unsure, true);
+	if (r >= 0)
+		buf_reset(b);
+	return (r >= 0);
+}
+
 void
 link_send(struct link *l, struct buf *b, bool may_be_lost)
 {
 
 	OBJ_CHECK(l, LINK_MAGIC);
-	ASSERT(!b->failed);
-	while (zmq_send(l->sock, b->data, b->len,
-	    may_be_lost ? ZMQ_DONTWAIT : 0) < 0 && zmq_errno() == EINTR)
-		;
+	pthread_mutex_lock(&l->lock);
+	(void)put(l, b, !may_be_lost);
+	pthread_mutex_unlock(&l->lock);
 	buf_reset(b);
+}
+
+bool
+link_try_send(struct link *l, struct buf *b)
+{
+	bool sent;
+
+	OBJ_CHECK(l, LINK_MAGIC);
+	if (pthread_mutex_trylock(&l->lock) != 0)
+		return (false);
+	sent = put(l, b, false);
+	pthread_mutex_unlock(&l->lock);
+	return (sent);
 }

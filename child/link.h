@@ -43,4 +43,14 @@ struct link_frame *link_recv(struct link *l);
  */
 void link_send(struct link *l, struct buf *b, bool may_be_lost);
 
+/*
+ * For another thread than the one that does all else here: sends if nobody
+ * uses the link and there is room, and then empties the buf. False: not now.
+ */
+bool link_try_send(struct link *l, struct buf *b);
+
+/* A frame may have come without the descriptor telling: something was sent
+ * since link_recv last gave nothing, or it has not yet. */
+bool link_unsure(const struct link *l);
+
 #endif

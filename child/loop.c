@@ -38,6 +38,8 @@
 #define SOON (100 * DUR_MS)
 #define LATE (50 * DUR_MS)
 #define FRAMES_A_TURN 64
+#define BRIEF (1 * DUR_MS)      /* a step whose results may wait, */
+#define PATIENT (100 * DUR_MS)  /* where no timeout is near */
 
 /* 0, or the exit code with which the child has to leave. */
 typedef int frame_f(struct child *, struct frame_reader *,
@@ -186,22 +188,31 @@ take_frame(struct child *c, struct link_frame **frame)
 	return (0);             /* of a later version */
 }
 
-/* Sets *more where the link may hold frames that this turn did not take. */
+static bool
+can_begin(const struct child *c)
+{
+
+	return (c->credit != NULL && c->phase == PHASE_IDLE);
+}
+
+/*
+ * Takes what has come, at most as many as the turn has, and only until there
+ * is work: each look that finds nothing costs two system calls.
+ */
 static int
-take_frames(struct child *c, bool *more)
+take_frames(struct child *c)
 {
 	struct link_frame *f;
 	unsigned n;
 	int rc = 0;
 
-	*more = false;
-	for (n = 0; n < FRAMES_A_TURN && rc == 0; n++) {
+	c->link_hinted = false;
+	for (n = 0; n < FRAMES_A_TURN && rc == 0 && !can_begin(c); n++) {
 		if ((f = link_recv(c->link)) == NULL)
 			return (0);
 		rc = take_frame(c, &f);
 		link_frame_free(&f);
 	}
-	*more = true;
 	return (rc);
 }
 
@@ -212,7 +223,7 @@ end_credit(struct child *c)
 	/* first: from the result on the fence is none of this credit's */
 	if (c->nnext == 0)
 		watchdog_idle(c->watchdog);
-	report_results(c, true, true);
+	report_results(c, true);
 	FAILPOINT(CHILD_SENT);
 	credit_free(&c->credit);
 	c->phase = PHASE_IDLE;
@@ -270,23 +281,44 @@ clean_step(struct child *c)
 	    (now - c->ended_at < SOON ? LOOK_SOON : LOOK_AGAIN));
 	if (c->phase == PHASE_CLEANING && now - c->ended_at > STUCK_AFTER) {
 		finish_step(c);
-		report_results(c, false, true);
+		report_results(c, false);
 		child_say("processes of the last job would not die");
 		c->phase = PHASE_STUCK;
 	}
 	return (false);
 }
 
-/* What is known goes out before the next step begins: nobody can say how long
- * that will take. */
+/* The next one is likely to be as short; so results may wait for each other.
+ * Nobody can say for sure: where it takes long, the watchdog sends them. */
+static bool
+was_brief(const struct child *c)
+{
+	const struct cjob *j;
+	unsigned i;
+
+	if (c->handler->kind != &kind_plugin ||
+	    mono_now() - atomic_load(&c->words->begun_at) > BRIEF)
+		return (false);
+	for (i = c->from; i < c->from + c->count; i++) {
+		j = &c->credit->jobs[i];
+		if (j->cause != CAUSE_NONE || j->f.timeout < PATIENT)
+			return (false);
+	}
+	return (true);
+}
+
 static void
 next_step(struct child *c)
 {
+	bool brief = was_brief(c);
 
 	c->from += c->count;
 	c->count = 0;
 	if (c->from < c->credit->njobs) {
-		report_results(c, false, true);
+		if (brief)
+			report_hold(c);
+		else
+			report_results(c, false);
 		begin_step(c);
 	} else {
 		end_credit(c);
@@ -393,24 +425,23 @@ int
 loop_run(struct child *c)
 {
 	struct pollfd *p;
-	bool more = true;
 	int rc = 0;
 
 	OBJ_CHECK(c, CHILD_MAGIC);
 	p = xcalloc(c->nwatches, sizeof(*p));
 	while (rc == 0 && !(c->leaving && c->credit == NULL)) {
-		wait_for_work(c, p, more);
+		wait_for_work(c, p, link_unsure(c->link) || can_begin(c));
 		tick_kinds(c);
-		rc = take_frames(c, &more);
+		if (c->link_hinted || link_unsure(c->link))
+			rc = take_frames(c);
 		if (rc != 0)
 			break;
 		advance(c);
 		if (c->credit != NULL)
 			report_progress_due(c);
 		/* each send may have hidden a frame's arrival: look again */
-		rc = take_frames(c, &more);
-		if (c->credit != NULL && c->phase == PHASE_IDLE)
-			more = true;
+		if (link_unsure(c->link))
+			rc = take_frames(c);
 	}
 	free(p);
 	return (rc);

@@ -135,7 +135,7 @@ confine(struct child *c, struct buf *why)
 static void
 on_link(struct child *c, void *arg, short revents)
 {
-	/* the loop reads the link each turn, whatever its descriptor says */
+	c->link_hinted = true;
 }
 
 static int
@@ -152,7 +152,7 @@ join(struct child *c, struct buf *why)
 	c->link_watch = (struct watch){ link_fd(c->link), POLLIN, on_link,
 	    NULL };
 	child_watch(c, &c->link_watch);
-	if (watchdog_start(c->words, &c->watchdog) != 0) {
+	if (watchdog_start(c->words, report_late, c, &c->watchdog) != 0) {
 		buf_printf(why, "could not start the watchdog: %s",
 		    err_text(-ERR_SYSTEM));
 		return (fail_start(c, why, CHILD_EXIT_STARTUP));
@@ -245,6 +245,7 @@ main(int argc, char **argv)
 	memset(&c, 0, sizeof(c));
 	c.magic = CHILD_MAGIC;
 	c.alarm = MONO_NEVER;
+	pthread_mutex_init(&c.held_lock, NULL);
 	code = serve(&c);
 	leave(&c);
 	return (code);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "base/obj.h"
 #include "child/child.h"
 #include "child/link.h"
@@ -22,7 +23,6 @@
 #include "child/watchdog.h"
 
 #define PROGRESS_GAP (50 * DUR_MS)
-#define GATHER_TIME (2 * DUR_MS)
 #define GATHER_BYTES (1u << 20)
 #define FRAME_SMALL (128u << 10) /* cap of frames that are not results */
 #define RESULT_OVERHEAD 64       /* msgpack around one result, at most */
@@ -184,30 +184,44 @@ report_progress_due(struct child *c)
 	}
 }
 
-/* The latest progress gets out before the result; counts what waits. */
-static size_t
-gather(struct child *c, unsigned *np)
+static bool
+is_unsent(const struct cjob *j)
 {
-	struct credit *cr = c->credit;
-	size_t bytes = 0;
-	struct cjob *j;
-	unsigned i, n = 0;
 
-	for (i = 0; i < cr->njobs; i++) {
-		j = &cr->jobs[i];
-		if (!j->settled || j->sent)
+	return (j->settled && !j->sent);
+}
+
+/* How many results of jobs before `to` wait, and their bytes. */
+static size_t
+count_unsent(const struct credit *cr, unsigned to, unsigned *np)
+{
+	const struct cjob *j;
+	size_t bytes = 0;
+
+	*np = 0;
+	for (j = cr->jobs; j < cr->jobs + to; j++) {
+		if (!is_unsent(j))
 			continue;
-		if (j->progress_held)
-			send_progress(c, j, mono_now());
 		bytes += j->result.len + j->message.len + RESULT_OVERHEAD;
-		n++;
+		++*np;
 	}
-	*np = n;
 	return (bytes);
 }
 
+/* The latest progress gets out before the result. */
 static void
-put_result(struct buf *b, struct cjob *j)
+flush_progress(struct child *c)
+{
+	struct credit *cr = c->credit;
+	struct cjob *j;
+
+	for (j = cr->jobs; j < cr->jobs + cr->njobs; j++)
+		if (is_unsent(j) && j->progress_held)
+			send_progress(c, j, mono_now());
+}
+
+static void
+put_result(struct buf *b, const struct cjob *j)
 {
 	struct frame_result x = {
 		.number = j->f.number,
@@ -219,52 +233,131 @@ put_result(struct buf *b, struct cjob *j)
 	};
 
 	frame_put_result(b, &x);
-	j->sent = true;
 }
 
 static void
-put_models(struct child *c, struct buf *models)
+mark_sent(struct credit *cr, unsigned to)
 {
+	struct cjob *j;
 
-	model_cache_names(c->models, models);
-	runner_put_models(c, models);
+	for (j = cr->jobs; j < cr->jobs + to; j++)
+		j->sent = j->settled;
 }
 
-static bool
-may_wait(struct credit *cr, size_t bytes)
+/* One frame of the unsent results before `to`. */
+static void
+build(const struct child *c, const struct credit *cr, unsigned to, bool done,
+    struct buf *b)
 {
+	const struct cjob *j;
+	size_t bytes;
+	unsigned n;
 
-	if (cr->unsent_since == 0)
-		cr->unsent_since = mono_now();
-	return (bytes < GATHER_BYTES &&
-	    mono_now() - cr->unsent_since < GATHER_TIME);
+	bytes = count_unsent(cr, to, &n);
+	buf_init(b, bytes + FRAME_SMALL);
+	(void)buf_reserve(b, bytes + sizeof(c->models_told) + 64);
+	frame_put_results(b, c->start->gen,
+	    &(struct frame_results){ cr->number, n });
+	for (j = cr->jobs; j < cr->jobs + to; j++)
+		if (is_unsent(j))
+			put_result(b, j);
+	frame_put_result_end(b, done, slice_of(c->models_told));
+	ASSERT(!b->failed);     /* the sizes were summed up above */
+}
+
+/* Cut where the supervisor would cut it, at the end of a name. */
+static void
+note_models(struct child *c)
+{
+	struct buf models;
+	size_t n;
+
+	buf_init(&models, FRAME_SMALL / 2);
+	model_cache_names(c->models, &models);
+	runner_put_models(c, &models);
+	n = models.len;
+	if (n >= sizeof(c->models_told)) {
+		n = sizeof(c->models_told) - 1;
+		while (n > 0 && models.data[n] != ',')
+			n--;
+	}
+	if (n > 0)
+		memcpy(c->models_told, models.data, n);
+	c->models_told[n] = '\0';
+	buf_fini(&models);
 }
 
 void
-report_results(struct child *c, bool done, bool now)
+report_results(struct child *c, bool done)
 {
 	struct credit *cr = c->credit;
-	struct buf b, models;
-	unsigned i, n;
-	size_t bytes;
+	struct buf b;
+	unsigned n;
 
-	bytes = gather(c, &n);
-	if (!done && (n == 0 || (!now && may_wait(cr, bytes))))
+	flush_progress(c);
+	pthread_mutex_lock(&c->held_lock);
+	c->held = NULL;
+	cr->held_since = 0;
+	watchdog_released(c->watchdog);
+	(void)count_unsent(cr, cr->njobs, &n);
+	if (done || n > 0) {
+		note_models(c);
+		build(c, cr, cr->njobs, done, &b);
+		mark_sent(cr, cr->njobs);
+	}
+	pthread_mutex_unlock(&c->held_lock);
+	if (!done && n == 0)
 		return;
 	watchdog_pass(c->watchdog);
-	buf_init(&models, FRAME_SMALL / 2);
-	put_models(c, &models);
-	buf_init(&b, bytes + FRAME_SMALL);
-	frame_put_results(&b, c->start->gen,
-	    &(struct frame_results){ cr->number, n });
-	for (i = 0; i < cr->njobs; i++)
-		if (cr->jobs[i].settled && !cr->jobs[i].sent)
-			put_result(&b, &cr->jobs[i]);
-	frame_put_result_end(&b, done,
-	    (struct slice){ models.data, models.len });
-	ASSERT(!b.failed);      /* the sizes were summed up above */
 	link_send(c->link, &b, false);
-	cr->unsent_since = 0;
 	buf_fini(&b);
-	buf_fini(&models);
+}
+
+void
+report_hold(struct child *c)
+{
+	struct credit *cr = c->credit;
+	mono_t now = mono_now();
+	size_t bytes;
+	unsigned n;
+
+	flush_progress(c);
+	pthread_mutex_lock(&c->held_lock);
+	c->held = cr;
+	c->held_to = c->from;
+	bytes = count_unsent(cr, c->from, &n);
+	if (cr->held_since == 0) {
+		cr->held_since = now;
+		watchdog_hold(c->watchdog);
+	}
+	pthread_mutex_unlock(&c->held_lock);
+	if (bytes >= GATHER_BYTES || now - cr->held_since >= HOLD_MAX)
+		report_results(c, false);
+	else
+		FAILPOINT(CHILD_HELD);
+}
+
+void
+report_late(void *priv)
+{
+	struct child *c = priv;
+	struct buf b;
+	unsigned n = 0;
+
+	/* The main thread is at it: then it sends them itself. */
+	if (pthread_mutex_trylock(&c->held_lock) != 0)
+		return;
+	if (c->held != NULL)
+		(void)count_unsent(c->held, c->held_to, &n);
+	if (n > 0) {
+		build(c, c->held, c->held_to, false, &b);
+		if (link_try_send(c->link, &b)) {
+			mark_sent(c->held, c->held_to);
+			n = 0;
+		}
+		buf_fini(&b);
+	}
+	if (n == 0)
+		watchdog_released(c->watchdog);
+	pthread_mutex_unlock(&c->held_lock);
 }

@@ -36,9 +36,15 @@ void report_checkpoint(struct child *c, const struct cjob *j);
 
 /*
  * Sends the results that are settled and not sent. done: and the credit is
- * over, nothing of it is left; without done, it may wait for more to go
- * along, unless now is set.
+ * over, nothing of it is left.
  */
-void report_results(struct child *c, bool done, bool now);
+void report_results(struct child *c, bool done);
+/*
+ * Lets the results of the steps up to now wait for the next step's, at most
+ * HOLD_MAX or some bytes; then they go.
+ */
+void report_hold(struct child *c);
+/* For the watchdog's thread: sends what is held. */
+void report_late(void *priv);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * The watchdog sleeps until the fence that it knows, or for ever while no job
- * runs: an idle child wakes for nothing. The supervisor sets the fence before
+ * runs and nothing is held: an idle child wakes for nothing. The supervisor sets the fence before
  * it sends work and only ever moves it later while the job runs, so it is
  * enough to look when work arrives and when the time that was known has come.
  *
@@ -38,6 +38,7 @@
 #define WATCHDOG_MAGIC 0x77646f67u
 #define KILL_LIMIT (1 * DUR_S)
 #define STACK_SIZE (256u << 10)
+#define TICK_ON (10 * HOLD_MAX) /* after the last burst */
 
 struct watchdog {
 	unsigned magic;
@@ -46,6 +47,13 @@ struct watchdog {
 	atomic_bool busy;
 	atomic_bool ending;             /* set before the first KILL */
 	_Atomic int64_t armed;          /* when the thread wakes by itself */
+
+	watchdog_late_f *late;
+	void *priv;                     /* borrows */
+	_Atomic int64_t held_at;        /* since when; 0: nothing is held */
+	atomic_bool ticks;              /* the thread looks every HOLD_MAX */
+	mono_t seen, seen_at;           /* the thread's: held_at when it last
+					 * changed, and when that was */
 };
 
 /*
@@ -106,11 +114,36 @@ sleep_until(struct watchdog *w, mono_t until)
 		return;
 }
 
+/*
+ * When the thread has to look at what is held; MONO_NEVER: it will be told.
+ * While results are held again and again it looks by itself, so that the main
+ * thread pays no wake-up for each burst.
+ */
+static mono_t
+look_at_held(struct watchdog *w)
+{
+	mono_t held = atomic_load(&w->held_at), now = mono_now();
+
+	if (held != 0 && now - held >= HOLD_MAX)
+		w->late(w->priv);
+	if (held != w->seen) {
+		w->seen = held;
+		w->seen_at = now;
+	}
+	if (held != 0 || now - w->seen_at < TICK_ON) {
+		atomic_store(&w->ticks, true);
+		return (now + HOLD_MAX);
+	}
+	/* read and written in opposite order by the main thread */
+	atomic_store(&w->ticks, false);
+	return (atomic_load(&w->held_at) == 0 ? MONO_NEVER : now);
+}
+
 static void *
 watch(void *arg)
 {
 	struct watchdog *w = arg;
-	mono_t until;
+	mono_t until, look;
 
 	for (;;) {
 		until = atomic_load(&w->busy) ?
@@ -122,7 +155,8 @@ watch(void *arg)
 		if (until <= mono_now() && atomic_load(&w->busy))
 			end_all(w, CHILD_EXIT_FENCED,
 			    "ganger-child: the lease ended\n");
-		sleep_until(w, until);
+		look = look_at_held(w);
+		sleep_until(w, look < until ? look : until);
 	}
 	return (NULL);
 }
@@ -148,13 +182,16 @@ start_thread(struct watchdog *w)
 }
 
 int
-watchdog_start(const struct page_slot *words, struct watchdog **wp)
+watchdog_start(const struct page_slot *words, watchdog_late_f *late,
+    void *priv, struct watchdog **wp)
 {
 	struct watchdog *w;
 
 	w = xcalloc(1, sizeof(*w));
 	w->magic = WATCHDOG_MAGIC;
 	w->words = words;
+	w->late = late;
+	w->priv = priv;
 	atomic_store(&w->armed, MONO_NEVER);
 	w->wake = eventfd(0, EFD_CLOEXEC);
 	if (w->wake < 0 || start_thread(w) != 0) {
@@ -166,16 +203,41 @@ watchdog_start(const struct page_slot *words, struct watchdog **wp)
 	return (0);
 }
 
-void
-watchdog_busy(struct watchdog *w)
+static void
+wake(struct watchdog *w)
 {
 	uint64_t one = 1;
 
+	if (write(w->wake, &one, sizeof(one)) < 0)
+		ASSERT(errno == EAGAIN);
+}
+
+void
+watchdog_hold(struct watchdog *w)
+{
+
+	OBJ_CHECK(w, WATCHDOG_MAGIC);
+	atomic_store(&w->held_at, mono_now());
+	if (!atomic_load(&w->ticks))
+		wake(w);
+}
+
+void
+watchdog_released(struct watchdog *w)
+{
+
+	OBJ_CHECK(w, WATCHDOG_MAGIC);
+	atomic_store(&w->held_at, 0);
+}
+
+void
+watchdog_busy(struct watchdog *w)
+{
+
 	OBJ_CHECK(w, WATCHDOG_MAGIC);
 	atomic_store(&w->busy, true);
-	if (atomic_load(&w->words->fence_at) < atomic_load(&w->armed) &&
-	    write(w->wake, &one, sizeof(one)) < 0)
-		ASSERT(errno == EAGAIN);
+	if (atomic_load(&w->words->fence_at) < atomic_load(&w->armed))
+		wake(w);
 }
 
 void

@@ -1,17 +1,32 @@
 /*
- * The one extra thread. It ends the child, and everything below it, when the
+ * The one extra thread. It sends results that were held back to go together
+ * when the next job takes long after all. And it ends the child, and everything below it, when the
  * supervisor is gone or when the lease of the running job has ended and
  * nobody renewed it, even while a handler holds the main thread.
  */
 #ifndef CHILD_WATCHDOG_H
 #define CHILD_WATCHDOG_H
 
+#include "base/clock.h"
 #include "proto/page.h"
 
 struct watchdog;
 
+/* Sends what is held back, if that needs no waiting; called on the thread. */
+typedef void watchdog_late_f(void *priv);
+
 /* Watches START_FD and the slot's words. 0 or -ERR_SYSTEM. */
-int watchdog_start(const struct page_slot *words, struct watchdog **wp);
+int watchdog_start(const struct page_slot *words, watchdog_late_f *late,
+    void *priv, struct watchdog **wp);
+
+/*
+ * The main thread holds something back while it works on: after HOLD_MAX the
+ * thread calls `late`, again and again until told that nothing is held. To
+ * say so costs a wake-up only after a pause.
+ */
+#define HOLD_MAX (2 * DUR_MS)
+void watchdog_hold(struct watchdog *w);
+void watchdog_released(struct watchdog *w);
 
 /* A credit begins (before its first process is started) or is over. */
 void watchdog_busy(struct watchdog *w);

@@ -270,7 +270,10 @@ credit_settle(struct proc *p)
 
 	credit_give_back(p);
 	death_judge_slot(p);
-	if (!TAILQ_EMPTY(&p->jobs)) {
+	if ((j = TAILQ_FIRST(&p->jobs)) != NULL) {
+		/* results that waited for each other are lost with it: the
+		 * next ones go one by one until they have proved short */
+		pace_stalled(p->sup, j->handler);
 		last_step(p, &st);
 		n = count_step(p, &st);
 	}

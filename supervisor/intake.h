@@ -12,7 +12,7 @@
 struct pool;
 struct sup;
 
-#define CLAIM_MAX 64        /* jobs in one call */
+#define CLAIM_MAX 128       /* jobs in one call */
 
 /* One claim on its way, kept until its answer is here or it is recovered. */
 struct claim {

@@ -199,7 +199,7 @@ turn(struct sup *sup)
 	}
 	if (sup->pending.deaths)
 		process_deaths(sup);
-	route_drain(sup->route);  /* an answer that is here beats its deadline */
+	route_phase(sup->route);  /* an answer that is here beats its deadline */
 	process_deadlines(sup);
 	watch_phase(sup);
 	schedule_phase(sup);

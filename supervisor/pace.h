@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-#define PACE_JOBS_MAX 32   /* jobs in one credit */
+#define PACE_JOBS_MAX 64   /* jobs in one credit */
 
 struct sup;
 

@@ -33,6 +33,9 @@ struct route {
 	struct sup *sup;      /* borrows */
 	void *ctx, *sock;
 	struct event *ev;
+	bool hinted;          /* the descriptor told of something, or a frame
+			       * may have come without it telling */
+	bool sent;            /* something was sent since the last look */
 };
 
 static void
@@ -187,9 +190,19 @@ route_drain(struct route *r)
 
 	OBJ_CHECK(r, ROUTE_MAGIC);
 	for (i = 0; i < DRAIN_MAX; i++)
-		if (!receive(r))
+		if (!receive(r)) {
+			r->hinted = r->sent = false;
 			return;
+		}
+	r->hinted = true;
 	r->sup->pending.again = true;
+}
+
+void
+route_phase(struct route *r)
+{
+	if (r->hinted)
+		route_drain(r);
 }
 
 void
@@ -198,9 +211,12 @@ route_check(struct route *r)
 	int events = 0;
 	size_t n = sizeof(events);
 
+	if (!r->sent || r->hinted)
+		return;         /* nothing could be hidden, or it is known */
+	r->sent = false;
 	if (zmq_getsockopt(r->sock, ZMQ_EVENTS, &events, &n) == 0 &&
 	    (events & ZMQ_POLLIN) != 0)
-		r->sup->pending.again = true;
+		r->hinted = r->sup->pending.again = true;
 }
 
 int
@@ -215,6 +231,7 @@ route_send(struct route *r, uint32_t slot, uint32_t gen,
 		return (-ERR_SYSTEM);
 	}
 	start_identity(id, slot, gen);
+	r->sent = true;
 	if (zmq_send(r->sock, id, strlen(id), ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
 		return (errno == EHOSTUNREACH ? -ERR_CLOSED : -ERR_SYSTEM);
 	if (zmq_send(r->sock, frame->data, frame->len, ZMQ_DONTWAIT) < 0)
@@ -226,6 +243,9 @@ route_send(struct route *r, uint32_t slot, uint32_t gen,
 static void
 hinted(evutil_socket_t fd, short what, void *priv)
 {
+	struct route *r = priv;
+
+	r->hinted = true;
 }
 
 int
@@ -237,6 +257,7 @@ route_open(struct sup *sup, const char *endpoint, struct route **rp)
 
 	r->magic = ROUTE_MAGIC;
 	r->sup = sup;
+	r->hinted = true;
 	*rp = NULL;
 	if ((r->ctx = zmq_ctx_new()) == NULL ||
 	    (r->sock = zmq_socket(r->ctx, ZMQ_ROUTER)) == NULL ||

@@ -20,8 +20,11 @@ void route_close(struct route **rp);
 int route_send(struct route *r, uint32_t slot, uint32_t gen,
     const struct buf *frame);
 /* Handles what has arrived, a bounded number; asks for another turn if there
- * is more. Call once a turn, also without an event (zmq's rule). */
+ * is more. */
 void route_drain(struct route *r);
+/* The same where something may have arrived: a look that finds nothing costs
+ * two system calls. */
+void route_phase(struct route *r);
 /* Something has arrived that no event will announce (a send may swallow the
  * hint): asks for another turn. The last thing a turn does. */
 void route_check(struct route *r);

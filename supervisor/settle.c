@@ -20,7 +20,7 @@
 #include "supervisor/stop.h"
 #include "supervisor/sup.h"
 
-#define BATCH_MAX 64            /* jobs in one commit */
+#define BATCH_MAX 128           /* jobs in one commit */
 #define BATCH_BYTES (4u << 20)  /* and their bytes, roughly */
 #define CALLS_MAX 8             /* unanswered calls of one queue */
 #define WORDS_SIZE 1000         /* bytes of a small job's words, at once */

@@ -153,6 +153,59 @@ START_TEST(t_a_credit_of_many_has_a_result_for_each)
 }
 END_TEST
 
+static bool
+has_one_result(const struct fake *f)
+{
+
+	return (f->nresults == 1);
+}
+
+/* One by one, and still not a frame for each. */
+START_TEST(t_results_of_short_jobs_go_together)
+{
+	struct fake_job jobs[FAKE_MAX];
+	struct fake f;
+	unsigned i;
+
+	memset(jobs, 0, sizeof(jobs));
+	for (i = 0; i < FAKE_MAX; i++)
+		jobs[i].payload = "{\"input\":{\"op\":\"echo\"}}";
+	start_selftest(&f);
+	fake_do(&f, 0, jobs, FAKE_MAX);
+	ck_assert_uint_eq(f.nresults, FAKE_MAX);
+	for (i = 0; i < FAKE_MAX; i++)
+		ck_assert_uint_eq(f.results[i].number, 100 + i);
+	ck_assert_uint_le(f.nresult_frames, FAKE_MAX / 2);
+	fake_stop(&f);
+}
+END_TEST
+
+/* The result that was kept for the next one's goes when that takes long. */
+START_TEST(t_a_short_jobs_result_does_not_wait_for_a_long_one)
+{
+	static const struct fake_job jobs[] = {
+		{ .payload = "{\"input\":{\"op\":\"echo\",\"value\":7}}" },
+		{ .payload = "{\"input\":{\"op\":\"sleep\",\"seconds\":900}}" },
+	};
+	struct fake f;
+	int i;
+
+	start_selftest(&f);
+	for (i = 0; i < 3; i++) {
+		fake_send_do(&f, 0, jobs, 2);
+		fake_until(&f, has_one_result, "the short job's result");
+		ck_assert_str_eq(f.results[0].result, "7");
+		ck_assert(!f.done);
+		fake_send_ask(&f, ASK_CANCEL);
+		fake_until(&f, fake_is_done, "the long job's end");
+		ck_assert_uint_eq(f.nresults, 2);
+		ck_assert_int_eq(f.results[1].cause, CAUSE_CANCELLED);
+		atomic_store(&f.page->slot[0].ask, ASK_NONE);
+	}
+	fake_stop(&f);
+}
+END_TEST
+
 /* {"input":{"op":"echo","value":true}} as msgpack */
 START_TEST(t_msgpack_jobs_are_read)
 {
@@ -495,6 +548,8 @@ main(void)
 	tcase_add_test(tc, t_log_and_progress_reach_the_supervisor);
 	tcase_add_test(tc, t_where_tells_the_slot);
 	tcase_add_test(tc, t_a_credit_of_many_has_a_result_for_each);
+	tcase_add_test(tc, t_results_of_short_jobs_go_together);
+	tcase_add_test(tc, t_a_short_jobs_result_does_not_wait_for_a_long_one);
 	tcase_add_test(tc, t_msgpack_jobs_are_read);
 	tcase_add_test(tc, t_orphans_are_gone_before_the_result);
 	tcase_add_test(tc, t_a_crash_ends_the_child_by_that_signal);
