@@ -12,6 +12,7 @@
 	X(RECOVER_ANSWERED, "recover.answered", "they are here") \
 	X(ADMIT_BEGUN, "admit.begun", "payload parsed, gates not asked") \
 	X(ADMIT_PASSED, "admit.passed", "goes to its pool for a slot") \
+	X(GUESS_SENT, "guess.sent", "a child has the job, not claimed yet") \
 	X(DISPATCH_BUILT, "dispatch.built", "fence set, frame not sent") \
 	X(DISPATCH_SENT, "dispatch.sent", "frame sent, slot busy") \
 	X(CHILD_DO, "child.do", "the child has taken a credit") \
@@ -22,7 +23,6 @@
 	X(RENEW_ANSWERED, "renew.answered", "it was granted") \
 	X(CHILD_ENDED, "child.ended", "job over, nothing cleaned up") \
 	X(CHILD_CLEANED, "child.cleaned", "its processes and files are gone") \
-	X(CHILD_HELD, "child.held", "the result waits for the next job's") \
 	X(CHILD_SENT, "child.sent", "the child has sent the result") \
 	X(RESULT_TAKEN, "result.taken", "the supervisor has the result") \
 	X(COMMIT_BUILT, "commit.built", "commit waits in the output buffer") \

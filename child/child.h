@@ -104,6 +104,7 @@ struct child {
 	unsigned nnext;
 	struct child_handler *handler;  /* of the credit */
 	unsigned from, count;           /* the step: jobs[from, +count) */
+	bool waits;                     /* the credit may not begin yet */
 	bool ended;                     /* the step's work is over */
 	mono_t ended_at;                /* when it ended */
 	bool dirty;                     /* idle, but something may be left */

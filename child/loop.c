@@ -39,6 +39,8 @@
 #define LATE (50 * DUR_MS)
 #define FRAMES_A_TURN 64
 #define BRIEF (1 * DUR_MS)      /* a step whose results may wait, */
+#define HELD_WAIT (2 * DUR_MS)  /* for a claim's answer, at once; */
+#define HELD_LOOK (1 * DUR_MS)  /* after that, between looks */
 #define PATIENT (100 * DUR_MS)  /* where no timeout is near */
 
 /* 0, or the exit code with which the child has to leave. */
@@ -192,7 +194,7 @@ static bool
 can_begin(const struct child *c)
 {
 
-	return (c->credit != NULL && c->phase == PHASE_IDLE);
+	return (c->credit != NULL && c->phase == PHASE_IDLE && !c->waits);
 }
 
 /*
@@ -232,6 +234,31 @@ end_credit(struct child *c)
 		c->look_at = mono_now() + LATE;
 }
 
+/*
+ * The supervisor sent the job before it was its own, and says on the page when
+ * it is; that takes Redis some 100 us. The fence is set then, too.
+ */
+static bool
+is_held(struct child *c)
+{
+	bool waited = c->waits;
+
+	if (c->from > 0 || !page_wait(c->words, (uint32_t)c->credit->number,
+	    0)) {
+		if (waited)
+			watchdog_busy(c->watchdog);
+		c->waits = false;
+		return (false);
+	}
+	c->waits = waited || page_wait(c->words,
+	    (uint32_t)c->credit->number, HELD_WAIT);
+	if (c->waits)
+		child_alarm(c, mono_now() + HELD_LOOK);
+	else
+		watchdog_busy(c->watchdog);
+	return (c->waits);
+}
+
 /* Begins the next step, or ends the credit: the supervisor may have taken
  * back all jobs that had not begun, or this process is not fit for them. */
 static void
@@ -239,6 +266,8 @@ begin_step(struct child *c)
 {
 	const struct kind *k = c->handler->kind;
 
+	if (is_held(c))
+		return;
 	c->count = k->count != NULL ? k->count(c, c->handler) : 1;
 	ASSERT(c->count > 0 && c->from + c->count <= c->credit->njobs);
 	if (c->spoilt)
@@ -352,6 +381,8 @@ advance(struct child *c)
 	while (c->credit != NULL) {
 		if (c->phase == PHASE_IDLE)
 			begin_step(c);
+		if (c->waits)
+			return;
 		if (c->phase == PHASE_IDLE)
 			continue;       /* all of it was taken back */
 		if (c->phase == PHASE_RUNNING) {

@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/failpoint.h"
 #include "base/obj.h"
 #include "child/child.h"
 #include "child/link.h"
@@ -294,8 +293,8 @@ report_results(struct child *c, bool done)
 	struct buf b;
 	unsigned n;
 
-	flush_progress(c);
 	pthread_mutex_lock(&c->held_lock);
+	flush_progress(c);
 	c->held = NULL;
 	cr->held_since = 0;
 	watchdog_released(c->watchdog);
@@ -321,8 +320,8 @@ report_hold(struct child *c)
 	size_t bytes;
 	unsigned n;
 
-	flush_progress(c);
 	pthread_mutex_lock(&c->held_lock);
+	flush_progress(c);
 	c->held = cr;
 	c->held_to = c->from;
 	bytes = count_unsent(cr, c->from, &n);
@@ -333,8 +332,6 @@ report_hold(struct child *c)
 	pthread_mutex_unlock(&c->held_lock);
 	if (bytes >= GATHER_BYTES || now - cr->held_since >= HOLD_MAX)
 		report_results(c, false);
-	else
-		FAILPOINT(CHILD_HELD);
 }
 
 void

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "proto/frame.h"
 
 #define PAGE_MAGIC 0x67706731u
@@ -38,10 +39,12 @@ struct page_slot {
 	_Atomic uint32_t gen;      /* generation these words are for */
 	/*
 	 * The cursor of each credit that is out, at most four, by the
-	 * number modulo 4: credit << 32 | from << 16 | recalled << 15 | begun.
+	 * number modulo 4: credit << 32 | held << 31 | from << 16 |
+	 * recalled << 15 | begun.
 	 * The child moves `begun` forward before it runs jobs [from, begun);
 	 * the supervisor sets `recalled`, and then it moves no more. Both by
-	 * compare and swap, so each job is begun or recalled, never both.
+	 * compare and swap, so each job is begun or recalled, never both. What
+	 * is held is neither: its job is not claimed yet.
 	 */
 	_Atomic uint64_t cursor[FRAME_CREDITS_MAX];
 	_Atomic int64_t begun_at;  /* mono ns of the last step's beginning */
@@ -59,6 +62,12 @@ struct page {
 
 /* Supervisor, before it sends a credit: none of its jobs has begun. */
 void page_offer(struct page_slot *w, uint32_t credit);
+/* The same, but nothing of it may begin before page_release. */
+void page_hold(struct page_slot *w, uint32_t credit);
+void page_release(struct page_slot *w, uint32_t credit);
+/* Child: waits while the credit is held, but no longer than `limit`. True if
+ * it still is. */
+bool page_wait(struct page_slot *w, uint32_t credit, dur_t limit);
 /* Child, before it runs jobs [from, from + n): false if they were recalled. */
 bool page_take(struct page_slot *w, uint32_t credit, unsigned from,
     unsigned n);

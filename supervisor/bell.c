@@ -34,10 +34,10 @@ struct bell {
 
 /* The last thing that a caller does: the bell may be freed in on_ring. */
 static void
-ring(struct bell *b)
+ring(struct bell *b, redisReply *element)
 {
 	b->armed = false;
-	b->on_ring(b->priv);
+	b->on_ring(b->priv, element);
 }
 
 static void wait_for(struct bell *b);
@@ -68,7 +68,7 @@ on_moved(void *priv, redisReply *reply)
 	else if (reply->type == REDIS_REPLY_NIL)
 		wait_for(b);
 	else if (b->armed)
-		ring(b);
+		ring(b, reply);
 }
 
 /* Blocks if armed and nothing else is due first. */
@@ -108,7 +108,7 @@ on_state(void *priv, struct conn *c, const char *why)
 	again = b->was_ready;
 	b->was_ready = true;
 	if (again && b->armed)
-		ring(b);
+		ring(b, NULL);
 	else
 		wait_for(b);
 }

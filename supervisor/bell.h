@@ -12,7 +12,8 @@
 #include "supervisor/conn.h"
 
 struct bell;
-typedef void bell_ring_f(void *priv);
+/* element: what waits (borrowed, but its text may be taken), or NULL. */
+typedef void bell_ring_f(void *priv, redisReply *element);
 
 /* Opens the connection; not armed yet. on_ring is also called once after each
  * reconnect of an armed bell (the list may have changed meanwhile). */

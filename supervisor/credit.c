@@ -17,6 +17,7 @@
 
 #include "supervisor/death.h"
 #include "supervisor/finish.h"
+#include "supervisor/guess.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
 #include "supervisor/limit.h"
@@ -165,8 +166,8 @@ credit_stalled(struct proc *p)
 
 /* A timer that comes too early looks again; only one that would come too
  * late costs a system call. */
-static void
-look_in_time(struct proc *p)
+void
+credit_look_in_time(struct proc *p)
 {
 	enum slot_why why;
 	mono_t at = limit_due(p, &why);
@@ -412,7 +413,7 @@ credit_back(struct proc *p, struct credit *c)
 		limit_worn(p, handler);
 		return;
 	}
-	look_in_time(p);
+	credit_look_in_time(p);
 	p->sup->pending.again = true;
 }
 
@@ -457,7 +458,8 @@ credit_results(struct proc *p, struct frame_reader *r)
 		return;
 	}
 	if ((c = find(p, (uint32_t)s.credit)) == NULL) {
-		p->sup->stat.n[STAT_FRAMES_BAD]++;
+		if (!guess_returned(p, (uint32_t)s.credit))
+			p->sup->stat.n[STAT_FRAMES_BAD]++;
 		return;
 	}
 	FAILPOINT(RESULT_TAKEN);
@@ -485,127 +487,4 @@ credit_results(struct proc *p, struct frame_reader *r)
 		credit_back(p, c);
 	else if (done && --p->ncredits == 0)
 		slot_event(&p->slot, EV_DONE, mono_now(), WHY_NONE);
-}
-
-/* ---- sending ---- */
-
-static dur_t
-timeout_of(const struct sup *sup, const struct job *j)
-{
-	const struct conf_supervisor *c = &sup->conf->supervisor;
-	dur_t t = j->spec.timeout;
-
-	if (t == 0)
-		t = sup->conf->handlers[j->handler].job_timeout;
-	if (t == 0)
-		t = c->job_timeout;
-	return (t < c->max_job_timeout ? t : c->max_job_timeout);
-}
-
-static void
-start_job(struct proc *p, struct job *j, const struct credit *c, unsigned at)
-{
-	j->stage = STAGE_RUNNING;
-	j->proc = p;
-	j->slot = p->slot.index;
-	j->credit = c->number;
-	j->at = at;
-	j->timeout = timeout_of(p->sup, j);
-	j->started = c->sent;
-	j->deadline = MONO_NEVER;       /* until it begins */
-	j->started_at = sup_wall(p->sup);
-	j->note_after = mono_add(c->sent, 150 * DUR_MS);
-	p->sup->stat.n[STAT_STARTED]++;
-}
-
-static void
-put_job(struct buf *b, const struct job *j)
-{
-	struct frame_job f = { .number = j->number,
-		.attempt = j->hist.attempts + 1, .id = slice_of(j->id),
-		.type = j->spec.type, .model = j->spec.model,
-		.model_version = j->spec.model_version,
-		.publish = j->spec.publish, .timeout = j->timeout,
-		.payload = { j->payload, j->payload_len } };
-
-	frame_put_job(b, &f);
-}
-
-void
-credit_fence(struct proc *p)
-{
-	mono_t fence = MONO_NEVER, at;
-	const struct job *j;
-
-	TAILQ_FOREACH(j, &p->jobs, ready)
-		if ((at = lease_fence(j->q)) < fence)
-			fence = at;
-	atomic_store(&proc_words(p)->fence_at, fence);
-}
-
-/* The child could not be reached: nothing of it began. */
-static void
-undo(struct proc *p)
-{
-	p->ncredits--;
-	credit_give_back(p);
-	slot_event(&p->slot, EV_FENCE, mono_now(), WHY_BUG);
-}
-
-static void
-sent(struct proc *p, mono_t now)
-{
-	struct slot_arg arg = { .now = now };
-
-	if (p->slot.state == SLOT_IDLE) {
-		arg.deadline = limit_due(p, &arg.why);
-		slot_post(&p->slot, EV_ASSIGN, &arg);
-	} else
-		look_in_time(p);
-	sup_wake_at(p->sup, mono_add(now, 160 * DUR_MS));
-}
-
-void
-credit_send(struct proc *p, struct job_list *jobs, unsigned n)
-{
-	struct frame_do d = { .njobs = n };
-	struct credit *c = &p->credits[p->ncredits];
-	struct buf b;
-	struct job *j;
-	unsigned at = 0;
-
-	ASSERT(p->ncredits < FRAME_CREDITS_MAX && (p->ncredits == 0) ==
-	    (p->slot.state == SLOT_IDLE));
-	*c = (struct credit){ .number = ++p->last_credit, .njobs = n,
-		.handler = TAILQ_FIRST(jobs)->handler, .sent = mono_now(),
-		.suspects = TAILQ_FIRST(jobs)->hist.crowd > 0 };
-	p->ncredits++;
-	d.credit = c->number;
-	d.handler = c->handler;
-	buf_init(&b, SIZE_MAX / 4);
-	frame_put_do(&b, p->slot.gen, &d);
-	TAILQ_FOREACH(j, jobs, ready) {
-		start_job(p, j, c, at++);
-		put_job(&b, j);
-	}
-	TAILQ_CONCAT(&p->jobs, jobs, ready);
-	p->njobs += n;
-	credit_fence(p);
-	page_offer(proc_words(p), c->number);
-	if (p->ncredits == 1) {
-		p->load_since = 0;
-		p->asked_stacks = false;
-		if (p->cage.dir[CAGE_MEMORY] != NULL)
-			cage_mark(&p->cage);
-		atomic_store(&proc_words(p)->ask, ASK_NONE);
-		atomic_store(&proc_words(p)->saved_at, 0);
-	}
-	FAILPOINT(DISPATCH_BUILT);
-	if (route_send(p->sup->route, p->slot.index, p->slot.gen, &b) != 0)
-		undo(p);
-	else {
-		sent(p, c->sent);
-		FAILPOINT(DISPATCH_SENT);
-	}
-	buf_fini(&b);
 }

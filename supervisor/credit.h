@@ -13,6 +13,13 @@
 /* Sends n jobs of one handler as a credit; takes them. The slot is IDLE, or
  * BUSY with fewer than FRAME_CREDITS_MAX out. */
 void credit_send(struct proc *p, struct job_list *jobs, unsigned n);
+/*
+ * Sends a job that nobody has claimed yet as a credit of its own to an IDLE
+ * slot. The child gets ready and waits: it begins only after credit_release
+ * of the same job, claimed meanwhile. The credit's number, or 0.
+ */
+uint32_t credit_send_held(struct proc *p, struct job *j);
+void credit_release(struct proc *p, struct job *j, uint32_t number);
 /* A RESULT frame. */
 void credit_results(struct proc *p, struct frame_reader *r);
 /* Jobs that have begun get their deadline, from when their step began. */
@@ -29,6 +36,9 @@ unsigned credit_unbegun(const struct proc *p);
 bool credit_withdraw(struct proc *p, const struct job *j);
 /* Takes them back and gives them back to Redis, for any worker. */
 void credit_give_back(struct proc *p);
+
+/* Brings the slot's timer forward if a limit comes earlier than it. */
+void credit_look_in_time(struct proc *p);
 
 /* The child is gone: each job that was out gets its end. */
 void credit_settle(struct proc *p);

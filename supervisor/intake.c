@@ -23,6 +23,7 @@
 
 #include "supervisor/admit.h"
 #include "supervisor/bell.h"
+#include "supervisor/guess.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
 #include "supervisor/pool.h"
@@ -137,20 +138,21 @@ arm_bells(struct queue *q)
 }
 
 void
-intake_rung(void *priv)
+intake_rung(void *priv, redisReply *element)
 {
 	struct queue *q = priv;
 
 	OBJ_CHECK(q, QUEUE_MAGIC);
 	q->waiting = q->rung = true;
+	guess_rung(q, element);
 }
 
 void
-intake_rung_high(void *priv)
+intake_rung_high(void *priv, redisReply *element)
 {
 	struct queue *q = priv;
 
-	intake_rung(q);
+	intake_rung(q, element);
 	q->urgent = true;
 }
 

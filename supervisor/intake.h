@@ -7,6 +7,7 @@
 
 #include <sys/queue.h>
 
+#include "supervisor/conn.h"
 #include "supervisor/queue.h"
 
 struct pool;
@@ -34,9 +35,10 @@ struct claim {
 
 /* The last phase of a turn: asks for jobs where slots are idle. */
 void intake_phase(struct sup *sup);
-/* A bell of the queue (priv) rang. */
-void intake_rung(void *priv);
-void intake_rung_high(void *priv); /* that of its high lane */
+/* A bell of the queue (priv) rang, and showed what waits (or NULL). */
+void intake_rung(void *priv, redisReply *element);
+/* That of its high lane. */
+void intake_rung_high(void *priv, redisReply *element);
 /* Redis is back: what became of claims without an answer? */
 void intake_recover(struct queue *q);
 /* The queue is going away. */

@@ -14,6 +14,8 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/contain.c supervisor/contain.h \
 	supervisor/control.c supervisor/control.h \
 	supervisor/credit.c supervisor/credit.h \
+	supervisor/dispatch.c \
+	supervisor/guess.c supervisor/guess.h \
 	supervisor/death.c supervisor/death.h \
 	supervisor/evidence.c supervisor/evidence.h \
 	supervisor/finish.c supervisor/finish.h \

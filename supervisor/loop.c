@@ -18,6 +18,7 @@
 #include "base/obj.h"
 
 #include "supervisor/conn.h"
+#include "supervisor/guess.h"
 #include "supervisor/intake.h"
 #include "supervisor/limit.h"
 #include "supervisor/permit.h"
@@ -214,6 +215,7 @@ turn(struct sup *sup)
 	notify_phase(sup);
 	log_tick();
 	FAILPOINT_MARKED();
+	guess_phase(sup);         /* while the claim is on its way */
 	route_check(sup->route);
 }
 

@@ -12,6 +12,7 @@
 
 #include "supervisor/credit.h"
 #include "supervisor/finish.h"
+#include "supervisor/guess.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
 #include "supervisor/pace.h"
@@ -242,6 +243,16 @@ pick(struct pool *p, const struct job *j, unsigned *np)
 	return (found);
 }
 
+struct proc *
+pool_peek(struct pool *p, const struct job *j)
+{
+	unsigned n, next = p->next_proc;
+	struct proc *proc = pick(p, j, &n);
+
+	p->next_proc = next;
+	return (proc != NULL && proc->slot.state == SLOT_IDLE ? proc : NULL);
+}
+
 static void
 line_up(struct pool *p, struct job *j)
 {
@@ -427,11 +438,17 @@ pool_feed(struct pool *p)
 
 	give_back_late(p);
 	while ((j = TAILQ_FIRST(&p->ready)) != NULL) {
+		if ((proc = guess_find(p, j)) != NULL) {
+			pool_drop(p, j);
+			guess_confirm(proc, j);
+			continue;
+		}
 		if (may_fill(p, j) || (proc = pick(p, j, &slots)) == NULL)
 			break;
 		each = pace_jobs(p->sup, j->handler);
 		n = (p->nready + slots - 1) / slots;
 		n = take_some(p, &list, n < each ? n : each);
+		guess_withdraw(proc);
 		credit_send(proc, &list, n);
 	}
 	if (j != NULL && mono_now() - j->claimed > POOL_HOLD)

@@ -65,6 +65,8 @@ bool pool_can_yield(const struct pool *p);
 int pool_handler(const struct pool *p, const struct job *j);
 /* A job that may run: gives it a slot, or lets it wait for one. */
 void pool_take(struct pool *p, struct job *j);
+/* The idle slot that would get this job now, or NULL. */
+struct proc *pool_peek(struct pool *p, const struct job *j);
 /* Gives waiting jobs to idle slots. */
 void pool_feed(struct pool *p);
 /* Takes a job that was out and never began; it is the next one to go. */

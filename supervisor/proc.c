@@ -96,6 +96,7 @@ op_spawn(struct slot *s)
 	take_limits(p);
 	take_place(p);
 	p->dead = false;
+	guess_reset(p);
 	p->models[0] = '\0';
 	p->jobs_done = 0;
 	p->last_words[0] = '\0';
@@ -434,6 +435,7 @@ proc_free(struct proc **pp)
 	OBJ_CHECK(p, PROC_MAGIC);
 	ASSERT(p->pid == 0 && TAILQ_EMPTY(&p->jobs));
 	*pp = NULL;
+	guess_reset(p);
 	output_close(p);
 	fd_close(&p->start_fd);
 	event_free(p->timer);

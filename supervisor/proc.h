@@ -14,6 +14,7 @@
 #include "proto/frame.h"
 #include "supervisor/cage.h"
 #include "supervisor/contain.h"
+#include "supervisor/guess.h"
 #include "supervisor/pin.h"
 #include "supervisor/queue.h"
 #include "supervisor/slot.h"
@@ -77,6 +78,7 @@ struct proc {
 	uint32_t last_credit;     /* number of the last one sent */
 	unsigned ncredits;
 	struct credit credits[FRAME_CREDITS_MAX];
+	struct guess guess;       /* a job that it got before its claim */
 	mono_t last_back;         /* when one came back */
 	mono_t recalled_at;       /* when jobs were last taken back */
 	unsigned njobs;

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 
 #include "supervisor/bell.h"
+#include "supervisor/guess.h"
 #include "supervisor/intake.h"
 #include "supervisor/settle.h"
 #include "supervisor/sup.h"
@@ -95,6 +96,7 @@ queue_free(struct queue **qp)
 	OBJ_CHECK(q, QUEUE_MAGIC);
 	ASSERT(TAILQ_EMPTY(&q->jobs));
 	*qp = NULL;
+	guess_queue_gone(q);
 	TAILQ_REMOVE(&q->sup->queues, q, link);
 	free_bells(q);
 	for (i = 0; i < LANE_N; i++)
@@ -104,6 +106,7 @@ queue_free(struct queue **qp)
 	QUEUE_KEYS(X)
 #undef X
 	free(q->leased);
+	free(q->shown);
 	free(q->name);
 	q->magic = 0;
 	free(q);

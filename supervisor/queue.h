@@ -49,6 +49,9 @@ struct queue {
 	/* Intake. A queue is worth asking while something may wait in it. */
 	struct bell *bell[LANE_N];
 	bool waiting;             /* something may wait: ask */
+	char *shown;              /* owns; the job that a bell showed, */
+	size_t shown_len;         /* until the turn's end */
+	unsigned shy, chances;    /* see guess.c */
 	unsigned asked;           /* claims in flight */
 	unsigned turn;            /* position in the pattern of lane weights, */
 	unsigned given[LANE_N];   /* and what each lane got of it so far */

@@ -6,6 +6,8 @@
 #define STAT_TABLE(STAT) \
 	STAT(CLAIMED, "claimed", "jobs taken from a queue") \
 	STAT(STARTED, "started", "attempts sent to a child") \
+	STAT(GUESSED, "guessed", "jobs that a child had before their claim was answered") \
+	STAT(MISGUESSED, "misguessed", "jobs that a child had and another worker got") \
 	STAT(DONE, "done", "results committed as done") \
 	STAT(FAILED, "failed", "jobs committed as failed") \
 	STAT(CANCELLED, "cancelled", "jobs committed as cancelled") \

@@ -102,6 +102,8 @@ struct sup {
 	mono_t permit_at;             /* they ask again then, or when a job */
 	uint64_t ended, permit_ended; /* has ended since */
 	struct pace *pace;            /* owns; by handler */
+	bool shown;                   /* a bell showed a job this turn */
+	unsigned nguesses;            /* slots that hold one; see guess.h */
 	struct guilty *guilty;        /* owns; see split.c */
 
 	struct schedules *schedules;  /* owns; see schedule.c */

@@ -43,15 +43,41 @@ def panel(y, title, figure, rounds):
     return out, y + 18
 
 
+def page(height, elements):
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
+        f'height="{height}" viewBox="0 0 {WIDTH} {height}">',
+        f"<style>{STYLE}</style>",
+        '<rect width="100%" height="100%" fill="#fff"/>',
+        *elements, "</svg>", ""])
+
+
 def chart(panels):
     """panels: (title, figure, rounds) each."""
     out, y = [], 10
     for title, figure, rounds in panels:
         more, y = panel(y, title, figure, rounds)
         out += more
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
-        f'height="{y}" viewBox="0 0 {WIDTH} {y}">',
-        f"<style>{STYLE}</style>",
-        '<rect width="100%" height="100%" fill="#fff"/>',
-        *out, "</svg>", ""])
+    return page(y, out)
+
+
+def curve(y, title, points, height=90):
+    """A panel of one figure over the seconds of a run."""
+    top = max(v for _, v in points) or 1
+    end = points[-1][0] or 1
+    path = " ".join(f"{10 + (WIDTH - 120) * t / end:.1f},"
+                    f"{y + 24 + height * (1 - v / top):.1f}"
+                    for t, v in points)
+    return [f'<text class="t" x="10" y="{y + 16}">{escape(title)}</text>',
+            f'<polyline fill="none" stroke="{OURS}" points="{path}"/>',
+            f'<text x="{WIDTH - 100}" y="{y + 36}">{number(top)}</text>'], \
+        y + height + 42
+
+
+def lines(curves):
+    """curves: (title, [(seconds, figure)]) each."""
+    out, y = [], 10
+    for title, points in curves:
+        more, y = curve(y, title, points)
+        out += more
+    return page(y, out)

@@ -16,7 +16,7 @@
 --      lane is 0 high, 1 normal, 2 low, in the order in which jobs were taken.
 --      The i-th job's lease is the field "<token>:<i>".
 --
--- The ZADD comes first, and with XX changes nothing new: a server that is out
+-- The ZADD comes first, and with XX adds nothing new: a server that is out
 -- of memory refuses it before any job has left its list. A lane that is no
 -- list counts as empty while the others have jobs; where the leases' key is no
 -- hash, the jobs go back to where they were.
@@ -28,7 +28,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local lists = { KEYS[2], KEYS[1], KEYS[3] }
 local quota = { tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]) }
 local out, fields, got = { now, 0 }, {}, 0
-call('ZADD', KEYS[5], 'XX', now + ARGV[3], ARGV[2])
+local known = call('ZADD', KEYS[5], 'XX', 'CH', now + ARGV[3], ARGV[2])
 local want = quota[1] + quota[2] + quota[3]
 local dry, refused = {}, nil
 
@@ -125,7 +125,9 @@ for i = 1, 2 * got, 4000 do
 		return set
 	end
 end
-call('ZADD', KEYS[5], now + ARGV[3], ARGV[2])
+if known == 0 then
+	call('ZADD', KEYS[5], now + ARGV[3], ARGV[2])
+end
 if due then
 	due = due + got * each
 	call('SET', KEYS[7], string.format('%.0f', due), 'PX',

@@ -67,6 +67,24 @@ START_TEST(t_idle_worker_answers_within_50_ms)
 }
 END_TEST
 
+/* An idle slot has the job while its claim is on the way, mostly. */
+START_TEST(t_idle_slot_gets_the_job_with_its_bell)
+{
+	struct rig *r = rig_start(INI_ONE);
+	int i = 0;
+
+	do {
+		rig_pushf(r, Q_INF, ECHO42("q%d"), i);
+		rig_until(r, rig_int(r, "EXISTS {" Q_INF "}:job:q%d", i));
+	} while (++i < 100 &&
+	    js_int(rig_status(r, 0), "counters.guessed") == 0);
+	ck_assert_int_gt(js_int(rig_status(r, 0), "counters.guessed"), 0);
+	ck_assert_int_eq(js_int(rig_status(r, 0), "counters.frames_bad"), 0);
+	ck_assert_int_eq(js_int(rig_status(r, 0), "counters.started"), i);
+	rig_stop(&r);
+}
+END_TEST
+
 /* Without an id the worker makes one; the reply is how one learns it. */
 START_TEST(t_job_without_id_gets_a_uuid7)
 {
@@ -437,6 +455,7 @@ END_TEST
 RIG_MAIN("s_b_job",
     t_echo_has_a_whole_record,
     t_idle_worker_answers_within_50_ms,
+    t_idle_slot_gets_the_job_with_its_bell,
     t_job_without_id_gets_a_uuid7,
     t_msgpack_payload_is_a_job_too,
     t_values_pass_unchanged,

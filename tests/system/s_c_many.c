@@ -121,6 +121,33 @@ START_TEST(t_two_daemons_share_a_queue)
 }
 END_TEST
 
+/* The bell of every idle worker rings for one job; whose children got it and
+ * did not get the claim must give it back unseen, and take the next one. */
+START_TEST(t_idle_daemons_race_for_each_job)
+{
+	struct rig *r = rig_new(0);
+	long n = 60, i;
+	unsigned d;
+
+	rig_daemon_start(r, rig_daemon(r, "w1", INI_ONE));
+	rig_daemon_start(r, rig_daemon(r, "w2", INI_FOUR));
+	for (i = 1; i <= n; i++) {
+		rig_pushf(r, Q_INF, "{\"id\":\"j%ld\",\"type\":\"selftest\","
+		    "\"input\":{\"op\":\"echo\",\"value\":%ld}}", i, i);
+		rig_until(r, all_over(r, i));
+	}
+	rig_until(r, rig_leased(r) == 0);
+	check_all_done(r, n);
+	for (d = 0; d < 2; d++) {
+		ck_assert_int_eq(js_int(rig_status(r, d),
+		    "counters.frames_bad"), 0);
+		ck_assert_int_eq(js_int(rig_status(r, d),
+		    "counters.child_deaths"), 0);
+	}
+	rig_stop(&r);
+}
+END_TEST
+
 /* A final event per job and no more: a subscriber counts on it. */
 START_TEST(t_one_final_event_per_job)
 {
@@ -209,4 +236,5 @@ RIG_MAIN("s_c_many",
     t_long_job_holds_nobody_up,
     t_one_final_event_per_job,
     t_every_job_is_done_once,
-    t_two_daemons_share_a_queue)
+    t_two_daemons_share_a_queue,
+    t_idle_daemons_race_for_each_job)

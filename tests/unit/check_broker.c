@@ -46,11 +46,12 @@ on_reply(void *priv, redisReply *reply)
 }
 
 static void
-on_ring(void *priv)
+on_ring(void *priv, redisReply *element)
 {
 	struct bell **bp = priv;
 
 	rings++;
+	ck_assert(element == NULL || strcmp(element->str, "a") == 0);
 	ck_assert(!bell_armed(*bp));
 	if (free_on_ring)
 		bell_free(bp);
