@@ -44,3 +44,15 @@ EXTRA_DIST += debian/changelog debian/clean debian/control debian/copyright \
 DEPLOY_TESTS = tests/deploy/check_files.sh tests/deploy/check_init.py
 TESTS += $(DEPLOY_TESTS)
 EXTRA_DIST += $(DEPLOY_TESTS)
+
+# Containers and clusters. The image is built and run by scripts/image-check.
+DEPLOY_CONTAINER_TESTS = tests/deploy/check_containers.py \
+	tests/deploy/check_pid1.py
+TESTS += $(DEPLOY_CONTAINER_TESTS)
+EXTRA_DIST += $(DEPLOY_CONTAINER_TESTS) tests/deploy/check_k8s.js \
+	.dockerignore deploy/compose/docker-compose.yml \
+	deploy/docker/Dockerfile deploy/docker/Dockerfile.gpu \
+	deploy/docker/ganger.ini deploy/docker/healthcheck \
+	deploy/k8s/config.yaml deploy/k8s/hpa.yaml deploy/k8s/worker-cpu.yaml \
+	deploy/k8s/worker-gpu.yaml scripts/image-check scripts/systemd-check \
+	scripts/systemd-guest.sh
