@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,65 @@ END_TEST
 START_TEST(t_each_is_ended_by_the_sweep)
 {
 	each_is_ended("sweep");
+}
+END_TEST
+
+static bool
+any_alive(const pid_t *pids, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (rig_alive(pids[i]))
+			return (true);
+	return (false);
+}
+
+/*
+ * The daemon and its child are killed together, so nobody ends the job's
+ * process that left its session: the next start does, whichever way it has.
+ */
+static void
+next_start_ends(const char *way, const char *next)
+{
+	struct rig *r = rig_start_held(way, "shutdown_grace = 0\n" INI);
+	pid_t pids[16], child;
+	int n;
+
+	if (r == NULL)
+		return;
+	child = (pid_t)rig_slot_int(r, 0, 0, "pid");
+	rig_push(r, Q_INF, "{\"id\":\"f1\",\"handler\":\"daemon\"}");
+	rig_until(r, rig_processes(r, pids, 16) == 4);
+	rig_kill(child, SIGSTOP);
+	rig_kill(rig_daemon_pid(r, 0), SIGKILL);
+	rig_kill(child, SIGKILL);
+	ck_assert_int_eq(rig_daemon_wait(r, 0), 128 + SIGKILL);
+	n = rig_processes(r, pids, 16);
+	ck_assert_int_ge(n, 1);
+	rig_daemon_config(r, 0, rig_fmt(r, "containment = %s\n"
+	    "shutdown_grace = 0\n" INI, next));
+	rig_daemon_start(r, 0);
+	ck_assert(!any_alive(pids, n));
+	rig_wait_record(r, Q_INF, "f1", "running");
+	rig_stop(&r);
+}
+
+START_TEST(t_next_start_ends_what_is_left_in_cgroup2)
+{
+	next_start_ends("cgroup2", "sweep");
+}
+END_TEST
+
+START_TEST(t_next_start_ends_what_is_left_in_the_freezer)
+{
+	next_start_ends("freezer", "auto");
+}
+END_TEST
+
+START_TEST(t_next_start_ends_what_the_sweep_had)
+{
+	next_start_ends("sweep", "auto");
 }
 END_TEST
 
@@ -441,6 +501,9 @@ RIG_MAIN("s_e_children",
     t_each_is_ended_in_cgroup2,
     t_each_is_ended_in_the_freezer,
     t_each_is_ended_by_the_sweep,
+    t_next_start_ends_what_is_left_in_cgroup2,
+    t_next_start_ends_what_is_left_in_the_freezer,
+    t_next_start_ends_what_the_sweep_had,
     t_what_a_job_leaves_is_ended_with_it,
     t_flood_of_output_is_borne,
     t_supervisor_is_as_before,
