@@ -67,11 +67,16 @@ cpus_and(struct cpus *c, const struct cpus *other)
 int
 cpus_next(const struct cpus *c, int after)
 {
-	int cpu;
+	unsigned from = after < 0 ? 0 : (unsigned)after + 1, i;
+	uint64_t word;
 
-	for (cpu = after < 0 ? 0 : after + 1; cpu < CPUS_MAX; cpu++)
-		if (cpus_has(c, (unsigned)cpu))
-			return (cpu);
+	for (i = WORD(from); i < NELEM(c->w); i++) {
+		word = c->w[i];
+		if (i == WORD(from))
+			word &= ~UINT64_C(0) << from % 64;
+		if (word != 0)
+			return ((int)(i * 64) + __builtin_ctzll(word));
+	}
 	return (-1);
 }
 

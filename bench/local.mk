@@ -49,6 +49,12 @@ bench-proto: bench/bench_proto$(EXEEXT)
 bench-deadline: all
 	$(PYTHON3) $(srcdir)/bench/deadline --build . --peers
 
+# Two jobs of pure work on two cores against one.
+EXTRA_DIST += bench/spin
+.PHONY: bench-spin
+bench-spin: all
+	$(PYTHON3) $(srcdir)/bench/spin --build .
+
 # How soon a job runs again after a kill; needs check_PROGRAMS' handlers.
 EXTRA_DIST += bench/recovery
 .PHONY: bench-recovery

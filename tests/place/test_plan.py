@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import tempfile
+import textwrap
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -94,6 +95,15 @@ class Golden(Case):
                         f.write(got)
                 with open(path) as f:
                     self.assertEqual(got, f.read())
+
+
+class Pages(Case):
+    def test_pictures_of_the_page_are_these(self):
+        with open(os.path.join(HERE, "../../docs/placement.md")) as f:
+            page = f.read()
+        for name in ("epyc", "crowded", "mig"):
+            with open(os.path.join(HERE, name + ".plan")) as f:
+                self.assertIn(textwrap.indent(f.read(), "    "), page)
 
 
 class Rules(Case):

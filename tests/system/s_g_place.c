@@ -145,6 +145,44 @@ START_TEST(t_child_that_runs_elsewhere_is_quarantined)
 }
 END_TEST
 
+/* The stand-ins of tests/gpu in place of NVIDIA's libraries: 8 GPUs. */
+static void
+use_standins(struct rig *r)
+{
+	rig_setenv(r, "LD_LIBRARY_PATH", RIG_CHILDREN_BIN "/../gpu");
+	rig_setenv(r, "GANGER_STANDIN", "/dev/null");
+}
+
+#define UUID(n) "GPU-5742d1e5-0000-4000-8000-00000000000" #n
+
+/* By UUID: numbers change with CUDA_DEVICE_ORDER and with what is lost. */
+START_TEST(t_gpu_slots_see_their_own_devices_only)
+{
+	static const char *const want[] = { UUID(6), UUID(1), "" };
+	struct rig *r = rig_new(0);
+	json_t *rec;
+	int d, i;
+
+	use_standins(r);
+	d = rig_daemon(r, "w1", "[pool g]\ndevices = 6,1\nqueues = q:0\n"
+	    "[pool c]\nslots = 1\nqueues = q:2\n[handler selftest]\n");
+	rig_daemon_start(r, d);
+	for (i = 0; i < 3; i++) {
+		ck_assert_str_eq(rig_fmt(r, "%s", js_str(rig_status(r, d),
+		    rig_fmt(r, "slots.%d.devices.0", i))), want[i]);
+		rig_pushf(r, i < 2 ? "q:0" : "q:2", "{\"id\":\"w%d\","
+		    "\"type\":\"selftest\",\"input\":{\"op\":\"where\"}}", i);
+		rec = rig_wait_record(r, i < 2 ? "q:0" : "q:2",
+		    rig_fmt(r, "w%d", i), "done");
+		ck_assert_str_eq(js_str(rec, "result.env.CUDA_VISIBLE_DEVICES"),
+		    want[js_int(rec, "slot")]);
+		ck_assert_str_eq(js_str(rec, "result.env.CUDA_DEVICE_ORDER"),
+		    "PCI_BUS_ID");
+	}
+	rig_stop(&r);
+}
+END_TEST
+
 /* A slot's own CPUs are not the daemon's where others are left. */
 START_TEST(t_daemon_keeps_off_the_slots_cpus)
 {
@@ -236,6 +274,8 @@ START_TEST(t_impossible_places_are_78)
 		{ "[pool a]\ncpus = 4000\n", "CPU 4000 is not on this host" },
 		{ "[pool a]\ndevices = 0\n", "no GPU that can be used" },
 		{ "use_gpu = yes\n", "use_gpu (USE_GPU): this host has no GPU" },
+		{ "use_gpu = yes\ngpu_device = 8\n", "there is no GPU 8: this "
+		    "host has 8" },
 	};
 	struct rig *r = rig_new(0);
 	const char *out;
@@ -245,6 +285,11 @@ START_TEST(t_impossible_places_are_78)
 	rig_setenv(r, "GANGER_GPUPROBE", "/nonexistent/prober");
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		d = i == 0 ? rig_daemon(r, "w1", cases[i].ini) : 0;
+		if (strstr(cases[i].text, "has 8") != NULL) {
+			rig_setenv(r, "GANGER_GPUPROBE", RIG_CHILDREN_BIN
+			    "/../../ganger-gpuprobe");
+			use_standins(r);
+		}
 		rig_daemon_config(r, d, cases[i].ini);
 		ck_assert_int_eq(rig_gangerd(r, &out, (const char *const[]){
 		    "-t", "-c", rig_daemon_file(r, d), NULL }), 78);
@@ -262,6 +307,7 @@ main(int argc, char **argv)
 	const TTest *const tests[] = {
 		t_masks_equal_the_plan_for_grandchildren_too,
 		t_child_that_runs_elsewhere_is_quarantined,
+		t_gpu_slots_see_their_own_devices_only,
 		t_daemon_keeps_off_the_slots_cpus, t_mask_from_outside_is_kept,
 		t_memory_is_bound_to_the_node,
 		t_cpuset_holds_what_asks_to_leave, t_impossible_places_are_78,
