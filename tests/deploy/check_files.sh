@@ -23,6 +23,18 @@ chmod 600 "$dir/ganger.ini"
 grep -q '^user = ganger$' "$src/deploy/ganger.ini"
 "$GANGER_BUILDDIR/gangerd" -t -c "$dir/ganger.ini" >/dev/null
 
+# Every library that the build needs is named by the package.
+sed -n "/^build='/,/'\$/p" "$src/scripts/setup" | tr -s " '|" '\n' |
+    grep -e '-dev$' | grep -v libc6-dev >"$dir/libraries"
+[ -s "$dir/libraries" ]
+while read -r library; do
+	sed -n '/^Build-Depends/,/^[^ ]*Standards/p' "$src/debian/control" |
+	    grep -qw -e "$library" || {
+		echo "debian/control does not name $library in Build-Depends"
+		exit 1
+	}
+done <"$dir/libraries"
+
 if has shellcheck; then
 	shellcheck "$src/deploy/init.d/ganger"
 fi
