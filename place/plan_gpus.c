@@ -158,8 +158,8 @@ make_ask_gpus(struct make *m, struct ask *a)
 	if (a->pool->ndevices == 0)
 		return;
 	if (m->gpus == NULL) {
-		make_problem(m, a->pool, "gpus", "the GPUs of this host are "
-		    "not known");
+		make_problem(m, a->pool, "gpus", "the GPUs of the host are "
+		    "not known: they are listed at the start, or by --gpus");
 		return;
 	}
 	if (a->pool->all_devices)

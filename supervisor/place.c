@@ -3,7 +3,9 @@
 
 #include "supervisor/place.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -63,6 +65,25 @@ log_warnings(const struct plan *p)
 	}
 }
 
+/* ZeroMQ's threads too: after a reload they are there already. */
+static int
+move_threads(const struct cpus *set)
+{
+	struct dirent *e;
+	int r = 0;
+	pid_t tid;
+	DIR *d;
+
+	if ((d = opendir("/proc/self/task")) == NULL)
+		return (cpus_set_affinity(0, set));
+	while ((e = readdir(d)) != NULL)
+		if ((tid = atoi(e->d_name)) > 0 &&
+		    cpus_set_affinity(tid, set) != 0)
+			r = -ERR_SYSTEM;
+	(void)closedir(d);
+	return (r);
+}
+
 void
 place_begin(const struct place *pl)
 {
@@ -70,7 +91,7 @@ place_begin(const struct place *pl)
 	    &pl->plan->keeper : &pl->plan->usable;
 
 	log_warnings(pl->plan);
-	if (cpus_set_affinity(0, set) != 0)
+	if (move_threads(set) != 0)
 		log_warn("place", "the daemon can't be kept off the slots' "
 		    "CPUs: %s", strerror(errno));
 }

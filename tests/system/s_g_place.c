@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <dirent.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
@@ -196,6 +197,45 @@ START_TEST(t_daemon_keeps_off_the_slots_cpus)
 }
 END_TEST
 
+/* Threads of the daemon that are elsewhere than this. */
+static int
+threads_off(struct rig *r, const char *cpus)
+{
+	const char *dir = rig_fmt(r, "/proc/%d/task",
+	    (int)rig_daemon_pid(r, 0));
+	struct dirent *e;
+	int off = 0;
+	DIR *d = opendir(dir);
+
+	ck_assert_ptr_nonnull(d);
+	while ((e = readdir(d)) != NULL)
+		off += e->d_name[0] != '.' && strcmp(status_line(r,
+		    (pid_t)atoi(e->d_name), "Cpus_allowed_list:\t"), cpus) != 0;
+	(void)closedir(d);
+	return (off);
+}
+
+/* A reload plans anew, from the mask of the start and not from what the
+ * daemon has left itself; all its threads move. */
+START_TEST(t_reload_moves_slots_and_the_daemon)
+{
+	struct rig *r = rig_start("housekeeping_cpus = 1\n[pool p]\nslots = 1\n"
+	    "[handler selftest]\n");
+
+	ck_assert_str_eq(rig_slot_str(r, 0, 0, "cpus"), "0");
+	ck_assert_int_eq(threads_off(r, "1"), 0);
+	rig_daemon_config(r, 0, "housekeeping_cpus = 0\n[pool p]\nslots = 1\n"
+	    "[handler selftest]\n");
+	rig_kill(rig_daemon_pid(r, 0), SIGHUP);
+	rig_until(r, strcmp(rig_slot_str(r, 0, 0, "cpus"), "1") == 0);
+	rig_until(r, strcmp(status_line(r,
+	    (pid_t)rig_slot_int(r, 0, 0, "pid"), "Cpus_allowed_list:\t"),
+	    "1") == 0);
+	ck_assert_int_eq(threads_off(r, "0"), 0);
+	rig_stop(&r);
+}
+END_TEST
+
 /* A mask from outside holds: nothing runs beside it. */
 START_TEST(t_mask_from_outside_is_kept)
 {
@@ -308,7 +348,8 @@ main(int argc, char **argv)
 		t_masks_equal_the_plan_for_grandchildren_too,
 		t_child_that_runs_elsewhere_is_quarantined,
 		t_gpu_slots_see_their_own_devices_only,
-		t_daemon_keeps_off_the_slots_cpus, t_mask_from_outside_is_kept,
+		t_daemon_keeps_off_the_slots_cpus,
+		t_reload_moves_slots_and_the_daemon, t_mask_from_outside_is_kept,
 		t_memory_is_bound_to_the_node,
 		t_cpuset_holds_what_asks_to_leave, t_impossible_places_are_78,
 	};
