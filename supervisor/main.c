@@ -68,7 +68,8 @@ usage(FILE *out)
 	    "/ganger/ganger.ini, if it exists)\n"
 	    "  -p PIDFILE  write the process id there, and hold it locked\n"
 	    "  -F          stay in the foreground\n"
-	    "  -t          test the configuration, name every problem, exit\n"
+	    "  -t          test the configuration, name every problem, show "
+	    "where each\n              slot runs, exit\n"
 	    "  -T          print the effective configuration, exit\n"
 	    "  -V          print the version, exit\n", out);
 }
