@@ -62,14 +62,11 @@ void
 make_problem(struct make *m, const struct conf_pool *p, const char *key,
     const char *fmt, ...)
 {
-	int line = line_of(p, key);
 	va_list ap;
 
 	m->nproblems++;
-	if (m->c->path != NULL && line > 0)
-		(void)buf_printf(m->problems, "%s:%d: ", m->c->path, line);
-	else if (m->c->path != NULL)
-		(void)buf_printf(m->problems, "%s: ", m->c->path);
+	if (m->c->path != NULL)
+		conf_put_at(m->c, line_of(p, key), m->problems);
 	(void)buf_printf(m->problems, "%s: ", key_name(p, key));
 	va_start(ap, fmt);
 	(void)buf_vprintf(m->problems, fmt, ap);

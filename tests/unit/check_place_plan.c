@@ -33,7 +33,8 @@
 	GPU(2, 1, "") "," GPU(3, 1, "") "]}"
 
 static struct {
-	char dir[64], *ini;
+	char dir[64], *ini, *more;
+	const char *included;           /* goes to `more` with the next ini */
 	struct topo *t;
 	struct conf *c;
 	struct gpu_list gpus;
@@ -52,29 +53,42 @@ rig_fini(void)
 	gpu_list_fini(&rig.gpus);
 	if (rig.ini != NULL)
 		(void)unlink(rig.ini);
+	if (rig.more != NULL)
+		(void)unlink(rig.more);
 	if (rig.dir[0] != '\0')
 		(void)rmdir(rig.dir);
 	if (rig.out.magic != 0)
 		buf_fini(&rig.out);
 	free(rig.ini);
+	free(rig.more);
 	memset(&rig, 0, sizeof(rig));
 }
 
 static void
-load_conf(const char *ini, char *const *env)
+write_file(const char *path, const char *head, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	(void)fprintf(f, "%s%s", head, text);
+	(void)fclose(f);
+	ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
+static void
+load_conf(const char *ini, const char *included, char *const *env)
 {
 	struct conf_problems problems;
-	FILE *f;
 
 	strcpy(rig.dir, "/tmp/ganger-plan.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(rig.dir));
 	rig.ini = str_fmt("%s/t.ini", rig.dir);
-	f = fopen(rig.ini, "w");
-	ck_assert_ptr_nonnull(f);
-	(void)fprintf(f, "[supervisor]\nworker_id = w\nstate_dir = /tmp\n%s",
+	write_file(rig.ini, "[supervisor]\nworker_id = w\nstate_dir = /tmp\n",
 	    ini);
-	(void)fclose(f);
-	ck_assert_int_eq(chmod(rig.ini, 0600), 0);
+	if (included != NULL) {
+		rig.more = str_fmt("%s/more.conf", rig.dir);
+		write_file(rig.more, "", included);
+	}
 	conf_problems_init(&problems);
 	ck_assert_msg(conf_load(rig.ini, env, &rig.c, &problems) == 0, "%s",
 	    buf_cstr(&problems.text));
@@ -86,9 +100,11 @@ static int
 make(const char *topology, const char *allowed, const char *gpus,
     const char *ini, char *const *env)
 {
+	const char *included = rig.included;
+
 	rig_fini();
 	buf_init(&rig.out, 1u << 20);
-	load_conf(ini, env);
+	load_conf(ini, included, env);
 	ck_assert_msg(topo_synthetic(topology, &rig.t, &rig.out) == 0, "%s",
 	    buf_cstr(&rig.out));
 	if (allowed != NULL)
@@ -228,6 +244,21 @@ START_TEST(t_impossible_plans_say_what_is_missing)
 }
 END_TEST
 
+/* A pool may come from a file that the main one includes. */
+START_TEST(t_problems_name_the_file_that_they_are_in)
+{
+	char *want;
+
+	rig.included = "[pool b]\nslots = 1\ncpus = 99\n";
+	ck_assert_int_eq(make(TWO, NULL, NULL, "include = more.conf\n"
+	    "[pool a]\nslots = 1\n", no_env), -ERR_CONFIG);
+	want = str_fmt("%s/more.conf:3: cpus: CPU 99 is not on this host, we "
+	    "may use 0-31\n", rig.dir);
+	ck_assert_str_eq(buf_cstr(&rig.out), want);
+	free(want);
+}
+END_TEST
+
 /* Whoever names a CPU twice may have a reason, and is told. */
 START_TEST(t_cpus_named_twice_are_shared_with_a_warning)
 {
@@ -252,6 +283,7 @@ main(void)
 	tcase_add_loop_test(tc, t_who_gets_which_cpus, 0, NELEM(cases));
 	tcase_add_loop_test(tc, t_impossible_plans_say_what_is_missing, 0,
 	    NELEM(bad));
+	tcase_add_test(tc, t_problems_name_the_file_that_they_are_in);
 	tcase_add_test(tc, t_cpus_named_twice_are_shared_with_a_warning);
 	suite_add_tcase(s, tc);
 	return (check_run(s));
