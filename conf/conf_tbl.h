@@ -161,15 +161,15 @@
 	    "Group to run as. Empty: the user's own.")
 
 #define CONF_REDIS_ROWS(X) \
-	X(redis, url, str, "redis://127.0.0.1:6379/0", "", "", RESTART, \
+	X(redis, url, str, "redis://127.0.0.1:6379/0", "", "", LIVE, \
 	    "redis://[user:password@]host:port/db, rediss:// for TLS, " \
 	    "unix:/path or unix:///path?db=N. A user and password in it win over " \
 	    "username and password_file. Environment: REDIS_URL.") \
 	X(redis, prefix, str, "ai", "", "", RESTART, \
 	    "First part of every key; 1 to 64 of letters, digits and ._:-.") \
-	X(redis, username, str, "", "", "", RESTART, \
+	X(redis, username, str, "", "", "", LIVE, \
 	    "User for AUTH. Empty: the default user.") \
-	X(redis, password_file, path, "", "", "", RESTART, \
+	X(redis, password_file, path, "", "", "", LIVE, \
 	    "File whose first line is the password. Nobody else may write it.") \
 	X(redis, connect_timeout, dur, "2s", "10ms", "5m", LIVE, \
 	    "Time to connect and authenticate.") \

@@ -303,7 +303,7 @@ unique_answered(void *priv, redisReply *r)
 static bool
 gate_unique(struct job *j)
 {
-	struct conn *c = j->q->sup->main;
+	struct conn *c = j->q->redis->main;
 	const char *pre = j->q->key.unique;
 	size_t n = j->spec.unique.n;
 
@@ -396,7 +396,7 @@ admit_histories(struct queue *q)
 		}
 	if (argc > 2) {
 		q->history_seq = 1;
-		if (conn_send(q->sup->main, 0, histories_answered, q, argc,
+		if (conn_send(q->redis->main, 0, histories_answered, q, argc,
 		    argv, NULL) != 0)
 			histories_answered(q, NULL);
 	}

@@ -175,15 +175,14 @@ life(const struct sup *sup)
 	return (ttl > LIFE_MIN ? ttl : LIFE_MIN);
 }
 
-void
-beat_send(struct sup *sup)
+static struct script_args *
+build(struct sup *sup)
 {
-	struct script_args *a;
+	struct script_args *a = script_begin(SCRIPT_BEAT);
 	struct buf status, keys;
 	char mark[40];
 	size_t at;
 
-	sup->beat_again = MONO_NEVER;
 	buf_init(&status, 16u << 20);
 	buf_init(&keys, 4096);
 	status_put(&status, sup);
@@ -194,17 +193,35 @@ beat_send(struct sup *sup)
 	    sup->id);
 	(void)buf_putc(&keys, '\0');
 	(void)snprintf(mark, sizeof(mark), "\"run\":\"%s\"", sup->run);
-	a = script_begin(SCRIPT_BEAT);
 	script_key(a, keys.data);
 	script_key(a, keys.data + at);
 	script_arg_str(a, sup->id);
 	script_arg(a, (struct slice){ status.data, status.len });
 	script_arg_int(a, life(sup) / DUR_MS);
 	script_arg_str(a, mark);
-	sup->beat_sent = mono_now();
-	(void)script_call(sup->main, a, answered, sup);
 	buf_fini(&status);
 	buf_fini(&keys);
+	return (a);
+}
+
+/* Nobody asks there any more; the id stays ours as long as our jobs are. */
+static void
+answered_there(void *priv, redisReply *r)
+{
+}
+
+void
+beat_send(struct sup *sup)
+{
+	struct redis *r;
+
+	sup->beat_again = MONO_NEVER;
+	sup->beat_sent = mono_now();
+	(void)script_call(sup->main, build(sup), answered, sup);
+	TAILQ_FOREACH(r, &sup->left, link)
+		if (r->ready)
+			(void)script_call(r->main, build(sup), answered_there,
+			    NULL);
 }
 
 void
@@ -215,14 +232,30 @@ beat_phase(struct sup *sup, mono_t now)
 }
 
 void
-beat_leave(struct sup *sup)
+beat_leave_of(struct sup *sup, struct redis *r)
 {
 	const char *prefix = sup->conf->redis.prefix;
 
-	if (!sup->ready || !sup->beaten)
+	if (!r->ready || !sup->beaten)
 		return;
-	(void)conn_cmd(sup->main, NULL, NULL, "ZREM %s:workers %s", prefix,
+	(void)conn_cmd(r->main, NULL, NULL, "ZREM %s:workers %s", prefix,
 	    sup->id);
-	(void)conn_cmd(sup->main, NULL, NULL, "DEL %s:worker:%s", prefix,
+	(void)conn_cmd(r->main, NULL, NULL, "DEL %s:worker:%s", prefix,
 	    sup->id);
+}
+
+void
+beat_leave(struct sup *sup)
+{
+	struct redis *r;
+
+	beat_leave_of(sup, sup->redis);
+	TAILQ_FOREACH(r, &sup->left, link)
+		beat_leave_of(sup, r);
+}
+
+bool
+beat_held(const char *status, char *who, size_t size)
+{
+	return (look_at_holder(status, who, size) != HOLDER_GONE);
 }

@@ -169,7 +169,7 @@ answered(void *priv, redisReply *r)
 	} else if (r->type != REDIS_REPLY_ARRAY || r->elements < 2)
 		sup_redis_error(c->sup, "pluck", place_key(s), r);
 	else {
-		sup_saw_redis(c->sup, r->element[0]->integer, s->sent);
+		queue_saw_redis(s->q, r->element[0]->integer, s->sent);
 		next = r->element[1]->integer;
 		if (next == -2 && r->elements > 2)
 			plucked(s, r);
@@ -205,7 +205,7 @@ seek_on(struct seek *s)
 	script_arg_int(a, s->at);
 	script_arg_int(a, SEEK_CHUNK);
 	script_arg_int(a, (long long)sup->conf->supervisor.max_job_size);
-	if (script_call(sup->main, a, answered, s) == 0)
+	if (script_call(s->q->redis->main, a, answered, s) == 0)
 		return (0);
 	s->cancel->broken = true;
 	return (-1);

@@ -102,6 +102,14 @@ conn_open(struct conn_group *g, const char *label, conn_state_f *on_state,
 }
 
 void
+conn_rename(struct conn *c, const char *label)
+{
+	OBJ_CHECK(c, CONN_MAGIC);
+	free(c->label);
+	c->label = xstrdup(label);
+}
+
+void
 conn_close(struct conn **cp)
 {
 	struct conn *c = *cp;

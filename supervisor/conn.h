@@ -65,6 +65,7 @@ void conn_flush_all(struct conn_group *g);
  */
 struct conn *conn_open(struct conn_group *g, const char *label,
     conn_state_f *on_state, void *priv);
+void conn_rename(struct conn *c, const char *label);
 void conn_close(struct conn **cp);      /* pending callbacks get NULL */
 enum conn_state conn_state(const struct conn *c);
 /* Drops the link as if it had been lost (half-open, watchdog). */

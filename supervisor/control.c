@@ -97,7 +97,7 @@ message(void *priv, redisReply *r)
 }
 
 void
-control_subscribe(struct sup *sup)
+control_subscribe(struct sup *sup, struct conn *c)
 {
 	char all[256], own[512];
 	const char *channels[2] = { all, own };
@@ -105,5 +105,5 @@ control_subscribe(struct sup *sup)
 	(void)snprintf(all, sizeof(all), "%s:control", sup->conf->redis.prefix);
 	(void)snprintf(own, sizeof(own), "%s:control:%s",
 	    sup->conf->redis.prefix, sup->id);
-	(void)conn_subscribe(sup->control, message, sup, 2, channels);
+	(void)conn_subscribe(c, message, sup, 2, channels);
 }

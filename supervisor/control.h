@@ -6,8 +6,10 @@
 
 struct sup;
 
-/* Subscribes; call when the control connection is READY. */
-void control_subscribe(struct sup *sup);
+struct conn;
+
+/* Subscribes; call when that control connection is READY. */
+void control_subscribe(struct sup *sup, struct conn *c);
 /* Cancels a job that this worker holds. False: it holds none of that id. */
 bool control_cancel(struct sup *sup, const char *id);
 

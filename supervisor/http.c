@@ -329,6 +329,13 @@ http_open(struct sup *sup, struct http **hp)
 }
 
 void
+http_new_redis(struct sup *sup)
+{
+	if (sup->http != NULL)
+		events_close(&sup->http->events);
+}
+
+void
 http_close(struct http **hp)
 {
 	struct http *h = *hp;

@@ -9,6 +9,8 @@ struct sup;
 /* Listens as configured; *hp NULL if HTTP is off. 0 or -ERR_SYSTEM. */
 int http_open(struct sup *sup, struct http **hp);
 void http_close(struct http **hp);
+/* Streams of events listen at the Redis of the moment; clients come again. */
+void http_new_redis(struct sup *sup);
 
 /*
  * A move to another address, in two steps: http_bind takes the address while

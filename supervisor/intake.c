@@ -238,7 +238,7 @@ take_jobs(struct claim *c, redisReply *r)
 	unsigned n = (unsigned)(r->elements - 2) / 2, k;
 	size_t i;
 
-	sup_saw_redis(c->q->sup, r->element[0]->integer, c->sent);
+	queue_saw_redis(c->q, r->element[0]->integer, c->sent);
 	lease_extend(c->q, c->sent);
 	for (k = 0; k < n && k < c->want; k++)
 		if ((i = next_of(r, c->turns[k])) != 0)
@@ -256,7 +256,7 @@ take_recovered(struct claim *c, redisReply *r)
 	unsigned n = 0, number;
 	size_t i;
 
-	sup_saw_redis(c->q->sup, r->element[0]->integer, c->sent);
+	queue_saw_redis(c->q, r->element[0]->integer, c->sent);
 	lease_extend(c->q, c->sent);
 	for (i = 2; i + 1 < r->elements - 1; i += 2, n++) {
 		number = (unsigned)numbers->element[n]->integer;
@@ -411,7 +411,7 @@ ask(struct pool *p, struct queue *q, unsigned want, enum claim_for why)
 		put_limits(a, c, limits, digits);
 	q->asked++;
 	p->reserved += want;
-	if (script_call(sup->main, a, claim_answered, c) != 0) {
+	if (script_call(q->redis->main, a, claim_answered, c) != 0) {
 		q->asked--;
 		p->reserved -= want;
 		free_claim(&c);
@@ -536,7 +536,7 @@ intake_recover(struct queue *q)
 		script_arg_int(a, queue_lease_ms(q));
 		TAILQ_REMOVE(&q->lost, c, link);
 		q->calls++;
-		if (script_call(sup->main, a, recover_answered, c) != 0) {
+		if (script_call(q->redis->main, a, recover_answered, c) != 0) {
 			q->calls--;
 			TAILQ_INSERT_HEAD(&q->lost, c, link);
 			return;
@@ -613,7 +613,8 @@ intake_promote(struct queue *q)
 	script_key(a, q->lane[LANE_NORMAL]);
 	script_key(a, q->lane[LANE_LOW]);
 	script_arg_int(a, PROMOTE_MAX);
-	q->promoting = script_call(q->sup->main, a, promote_answered, q) == 0;
+	q->promoting = script_call(q->redis->main, a, promote_answered,
+	    q) == 0;
 }
 
 void
@@ -652,5 +653,5 @@ intake_sift(struct queue *q)
 	script_key(a, q->lane[LANE_LOW]);
 	script_arg_int(a, SIFT_LOOK);
 	script_arg_int(a, SIFT_LARGEST);
-	q->sifting = script_call(q->sup->main, a, sift_answered, q) == 0;
+	q->sifting = script_call(q->redis->main, a, sift_answered, q) == 0;
 }

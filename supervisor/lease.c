@@ -163,7 +163,7 @@ compare_count(struct queue *q, long long held)
 	if (++q->mismatch < 3)
 		return;
 	q->mismatch = 0;
-	if (conn_cmd(q->sup->main, fields_answered, q, "HKEYS %s",
+	if (conn_cmd(q->redis->main, fields_answered, q, "HKEYS %s",
 	    q->leased) == 0)
 		q->calls++;
 }
@@ -182,7 +182,7 @@ renew_answered(void *priv, redisReply *r)
 		if (r != NULL)
 			sup_redis_error(q->sup, "renew", q->name, r);
 	} else {
-		sup_saw_redis(q->sup, r->element[0]->integer, a->sent);
+		queue_saw_redis(q, r->element[0]->integer, a->sent);
 		FAILPOINT(RENEW_ANSWERED);
 		if (r->element[1]->integer > 0)
 			lease_extend(q, a->sent);
@@ -203,7 +203,7 @@ renew(struct queue *q)
 	script_arg_str(s, q->sup->id);
 	script_arg_int(s, queue_lease_ms(q));
 	q->renewing = true;
-	if (script_call(q->sup->main, s, renew_answered, a) != 0) {
+	if (script_call(q->redis->main, s, renew_answered, a) != 0) {
 		q->renewing = false;
 		free(a);
 	}
@@ -216,10 +216,8 @@ lease_renew(struct sup *sup)
 	mono_t now = mono_now();
 	struct queue *q;
 
-	if (!sup->ready)
-		return;
 	TAILQ_FOREACH(q, &sup->queues, link)
-		if (q->njobs > 0 && !q->renewing &&
+		if (q->redis->ready && q->njobs > 0 && !q->renewing &&
 		    now >= q->lease_until - ttl(q) + ttl(q) / 5)
 			renew(q);
 }
@@ -255,7 +253,7 @@ reap_answered(void *priv, redisReply *r)
 			intake_lost(q, a->token, REAP_MAX, true);
 		goto out;
 	}
-	sup_saw_redis(sup, r->element[0]->integer, a->sent);
+	queue_saw_redis(q, r->element[0]->integer, a->sent);
 	if (r->elements > 2)
 		FAILPOINT(REAP_ANSWERED);
 	for (i = 2; i + 1 < r->elements; i += 2, n++) {
@@ -300,7 +298,7 @@ lease_reap(struct queue *q)
 	script_arg_str(s, q->key.leased_of);
 	script_arg_str(s, mark);
 	q->calls++;
-	if (script_call(q->sup->main, s, reap_answered, a) != 0) {
+	if (script_call(q->redis->main, s, reap_answered, a) != 0) {
 		q->calls--;
 		free(a);
 	}

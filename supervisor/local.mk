@@ -38,7 +38,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/proc.c supervisor/proc.h \
 	supervisor/queue.c supervisor/queue.h \
 	supervisor/record.c supervisor/record.h \
-	supervisor/redis.c \
+	supervisor/redis.c supervisor/redis.h \
 	supervisor/reload.c supervisor/reload.h \
 	supervisor/rename.c supervisor/rename.h \
 	supervisor/reshape.c supervisor/reshape.h \

@@ -193,11 +193,7 @@ turn(struct sup *sup)
 		sup->pending.reopen = false;
 		(void)log_reopen();
 	}
-	if (sup->pending.reload) {
-		notify_reloading(sup);
-		reload_process(sup);
-		notify_ready(sup);
-	}
+	reload_phase(sup);
 	if (sup->pending.deaths)
 		process_deaths(sup);
 	route_phase(sup->route);  /* an answer that is here beats its deadline */
@@ -211,7 +207,7 @@ turn(struct sup *sup)
 	process_feed(sup);
 	intake_phase(sup);        /* new work last, for slots that are idle */
 	settle_flush(sup);
-	conn_flush_all(sup->group);
+	sup_flush(sup);
 	notify_phase(sup);
 	log_tick();
 	FAILPOINT_MARKED();

@@ -286,8 +286,9 @@ end(struct sup *sup)
 	struct pool *p;
 	unsigned i;
 
+	reload_drop(sup);
 	beat_leave(sup);
-	conn_flush_all(sup->group);
+	sup_flush(sup);
 	http_close(&sup->http);
 	/* claims and calls in flight are answered with NULL and set aside */
 	sup->ready = false;
@@ -438,6 +439,7 @@ sup_new(const struct args *a, struct conf *c, const struct place *place)
 	TAILQ_INIT(&sup->cancels);
 	TAILQ_INIT(&sup->forgets);
 	TAILQ_INIT(&sup->parked);
+	TAILQ_INIT(&sup->left);
 	return (sup);
 }
 

@@ -34,7 +34,7 @@ queue_find(struct sup *sup, const char *name)
 	struct queue *q;
 
 	TAILQ_FOREACH(q, &sup->queues, link)
-		if (strcmp(q->name, name) == 0)
+		if (q->redis == sup->redis && strcmp(q->name, name) == 0)
 			return (q);
 	return (NULL);
 }
@@ -45,7 +45,7 @@ open_bells(struct queue *q)
 	unsigned i;
 
 	for (i = 0; i < LANE_N; i++)
-		q->bell[i] = bell_new(q->sup->group, q->lane[i],
+		q->bell[i] = bell_new(q->redis->group, q->lane[i],
 		    i == LANE_HIGH ? intake_rung_high : intake_rung,
 		    q);
 	q->waiting = true;      /* nothing known yet: ask */
@@ -75,6 +75,7 @@ queue_get(struct sup *sup, const char *name)
 	q = xcalloc(1, sizeof(*q));
 	q->magic = QUEUE_MAGIC;
 	q->sup = sup;
+	q->redis = sup->redis;
 	q->name = xstrdup(name);
 	TAILQ_INIT(&q->jobs);
 	TAILQ_INIT(&q->lost);
@@ -121,6 +122,17 @@ queue_close(struct queue *q)
 	q->closing = true;
 	q->waiting = q->urgent = false;
 	free_bells(q);
+}
+
+void
+queue_move(struct queue *q, struct redis *to)
+{
+	OBJ_CHECK(q, QUEUE_MAGIC);
+	q->redis = to;
+	if (q->closing)
+		return;
+	free_bells(q);
+	open_bells(q);
 }
 
 bool

@@ -19,6 +19,7 @@ struct bell;
 struct job;
 struct settle;
 struct claim;
+struct redis;
 struct sup;
 
 TAILQ_HEAD(job_list, job);
@@ -37,6 +38,7 @@ struct queue {
 	unsigned magic;
 	TAILQ_ENTRY(queue) link;
 	struct sup *sup;          /* borrows */
+	struct redis *redis;      /* borrows; where it is */
 	char *name;               /* Q, the full key */
 	char *lane[LANE_N];       /* list of each lane */
 	char *leased;             /* {Q}:leased:<this worker> */
@@ -94,6 +96,10 @@ struct queue *queue_find(struct sup *sup, const char *name); /* or NULL */
 void queue_free(struct queue **qp); /* must hold no jobs */
 /* No longer in the configuration: nothing more is claimed. */
 void queue_close(struct queue *q);
+/* The same queue by other connections. */
+void queue_move(struct queue *q, struct redis *to);
+/* sup_saw_redis, if the answer is of the Redis that we work with. */
+void queue_saw_redis(const struct queue *q, long long redis_ms, mono_t sent);
 /* Nothing of it is held, waits or is on its way. */
 bool queue_idle(const struct queue *q);
 

@@ -1,9 +1,13 @@
 /*
- * The supervisor's connections to Redis: `main` for all scripts, `control`
- * for orders. What follows when they come and go is decided here.
+ * The supervisor's connections to Redis. What follows when they come and go,
+ * and when a reload leads to another Redis, is decided here.
  */
 #include "config.h"
 
+#include "supervisor/redis.h"
+
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -16,7 +20,9 @@
 #include "supervisor/beat.h"
 #include "supervisor/bell.h"
 #include "supervisor/control.h"
+#include "supervisor/http.h"
 #include "supervisor/intake.h"
+#include "supervisor/queue.h"
 #include "supervisor/script.h"
 #include "supervisor/sup.h"
 
@@ -39,6 +45,14 @@ sup_saw_redis(struct sup *sup, long long redis_ms, mono_t sent)
 }
 
 void
+queue_saw_redis(const struct queue *q, long long redis_ms, mono_t sent)
+{
+	/* the clock of one that we leave counts no more */
+	if (q->redis->role == REDIS_OURS)
+		sup_saw_redis(q->sup, redis_ms, sent);
+}
+
+void
 sup_redis_error(struct sup *sup, const char *what, const char *key,
     const redisReply *r)
 {
@@ -51,45 +65,108 @@ sup_redis_error(struct sup *sup, const char *what, const char *key,
 		    r->str : "an answer of another form than expected");
 }
 
-static void
-scripts_loaded(void *priv, redisReply *r)
-{
-	struct sup *sup = priv;
-	struct queue *q;
-	const char *why;
+/* ---- a trial ---- */
 
-	if (r == NULL)
+static void
+judge(struct redis *r, bool good, const char *why)
+{
+	if (r->judged)
 		return;
-	if (conn_failed(r, &why)) {
-		sup_redis_error(sup, "load", "", r);
-		conn_reset(sup->main, why);
-		return;
+	r->judged = true;
+	r->good = good;
+	if (why != NULL) {
+		free(r->why);
+		r->why = xstrdup(why);
 	}
-	sup->ready = true;
-	sup->redis_seen = mono_now();
+	r->sup->pending.again = true;   /* the reload goes on this turn */
+}
+
+/* Who has our id there: nobody, this very run, or another daemon. */
+static void
+holder_answered(void *priv, redisReply *reply)
+{
+	struct redis *r = priv;
+	char mark[40], who[320], why[400];
+
+	if (reply == NULL)
+		return;                 /* main_state says why */
+	(void)snprintf(mark, sizeof(mark), "\"run\":\"%s\"", r->sup->run);
+	if (reply->type == REDIS_REPLY_ERROR)
+		judge(r, false, reply->str);
+	else if (reply->type != REDIS_REPLY_STRING)
+		judge(r, true, NULL);
+	else if (strstr(reply->str, mark) != NULL) {
+		r->same = true;
+		judge(r, true, NULL);
+	} else if (beat_held(reply->str, who, sizeof(who))) {
+		(void)snprintf(why, sizeof(why), "worker id %s is held there "
+		    "by another live daemon (%s)", r->sup->id, who);
+		judge(r, false, why);
+	} else
+		judge(r, true, NULL);
+}
+
+static void
+look_for_holder(struct redis *r)
+{
+	if (conn_cmd(r->main, holder_answered, r, "GET %s:worker:%s",
+	    r->sup->conf->redis.prefix, r->sup->id) != 0)
+		judge(r, false, "connection lost");
+}
+
+/* ---- states of the connections ---- */
+
+static void
+became_ready(struct redis *r)
+{
+	struct sup *sup = r->sup;
+	struct queue *q;
+
+	r->ready = true;
 	TAILQ_FOREACH(q, &sup->queues, link) {
-		q->waiting = true;
+		if (q->redis != r)
+			continue;
+		q->waiting = !q->closing;
 		q->promoting = q->sifting = q->renewing = false;
 		intake_recover(q);
 	}
+	if (r->role != REDIS_OURS)
+		return;
+	sup->ready = true;
+	sup->redis_seen = mono_now();
 	beat_send(sup);
+}
+
+static void
+scripts_loaded(void *priv, redisReply *reply)
+{
+	struct redis *r = priv;
+	const char *why;
+
+	if (reply == NULL)
+		return;
+	if (conn_failed(reply, &why)) {
+		sup_redis_error(r->sup, "load", "", reply);
+		conn_reset(r->main, why);
+		return;
+	}
+	if (r->role == REDIS_TRIED)
+		look_for_holder(r);
+	else
+		became_ready(r);
 }
 
 /* Before the first success a failure ends the start: exit 69. */
 static void
-main_state(void *priv, struct conn *c, const char *why)
+lost(struct redis *r, const char *why)
 {
-	struct sup *sup = priv;
+	struct sup *sup = r->sup;
 
-	if (why == NULL) {
-		(void)script_load_all(c, scripts_loaded, sup);
+	if (r->role != REDIS_OURS)
 		return;
-	}
 	if (sup->ready)
 		sup->stat.n[STAT_REDIS_LOST]++;
 	sup->ready = false;
-	free(sup->redis_why);
-	sup->redis_why = xstrdup(why);
 	if (sup->beaten || strncmp(why, "LOADING", 7) == 0)
 		return;
 	log_err("redis", "cannot use Redis: %s", why);
@@ -98,43 +175,268 @@ main_state(void *priv, struct conn *c, const char *why)
 }
 
 static void
+main_state(void *priv, struct conn *c, const char *why)
+{
+	struct redis *r = priv;
+
+	OBJ_CHECK(r, REDIS_MAGIC);
+	if (why == NULL) {
+		(void)script_load_all(c, scripts_loaded, r);
+		return;
+	}
+	r->ready = false;
+	if (r->role == REDIS_TRIED) {
+		judge(r, false, why);
+		return;
+	}
+	free(r->why);
+	r->why = xstrdup(why);
+	lost(r, why);
+}
+
+static void
 control_state(void *priv, struct conn *c, const char *why)
 {
+	struct redis *r = priv;
+
 	if (why == NULL)
-		control_subscribe(priv);
+		control_subscribe(r->sup, c);
+}
+
+/* ---- life ---- */
+
+static char *
+copy(const char *text)
+{
+	return (text == NULL ? NULL : xstrdup(text));
+}
+
+static struct redis *
+redis_new(struct sup *sup, const struct conf_redis *c, enum redis_role role)
+{
+	struct redis *r = xcalloc(1, sizeof(*r));
+
+	r->magic = REDIS_MAGIC;
+	r->sup = sup;
+	r->role = role;
+	r->shown = redis_url_text(&c->addr, false);
+	r->opts = (struct conn_opts){ .host = copy(c->addr.host),
+		.port = c->addr.port, .path = copy(c->addr.path),
+		.db = (int)c->addr.db, .username = copy(c->addr.username),
+		.password = copy(c->addr.password),
+		.name = str_fmt("gangerd:%s", sup->id),
+		.connect_timeout = c->connect_timeout,
+		.command_timeout = c->command_timeout };
+	r->group = conn_group_new(sup->base, &r->opts);
+	r->main = conn_open(r->group, role == REDIS_TRIED ? "trial" : "main",
+	    main_state, r);
+	return (r);
+}
+
+static void
+close_links(struct redis *r)
+{
+	if (r->control != NULL)
+		conn_close(&r->control);
+	if (r->main != NULL)
+		conn_close(&r->main);
+}
+
+void
+redis_free(struct redis **rp)
+{
+	struct redis *r = *rp;
+
+	if (r == NULL)
+		return;
+	OBJ_CHECK(r, REDIS_MAGIC);
+	*rp = NULL;
+	close_links(r);
+	conn_group_free(&r->group);
+	free((char *)(uintptr_t)r->opts.host);
+	free((char *)(uintptr_t)r->opts.path);
+	free((char *)(uintptr_t)r->opts.username);
+	if (r->opts.password != NULL)
+		explicit_bzero((char *)(uintptr_t)r->opts.password,
+		    strlen(r->opts.password));
+	free((char *)(uintptr_t)r->opts.password);
+	free((char *)(uintptr_t)r->opts.name);
+	free(r->shown);
+	free(r->why);
+	r->magic = 0;
+	free(r);
+}
+
+/* The one that the daemon works with from now on. */
+static void
+make_ours(struct sup *sup, struct redis *r)
+{
+	r->role = REDIS_OURS;
+	sup->redis = r;
+	sup->group = r->group;
+	sup->main = r->main;
+	conn_rename(r->main, "main");
+	r->control = conn_open(r->group, "control", control_state, r);
+	sup->control = r->control;
 }
 
 void
 sup_connect(struct sup *sup)
 {
-	const struct conf_redis *r = &sup->conf->redis;
+	make_ours(sup, redis_new(sup, &sup->conf->redis, REDIS_OURS));
+}
 
-	sup->conn_name = str_fmt("gangerd:%s", sup->id);
-	sup->conn_opts = (struct conn_opts){ .host = r->addr.host,
-		.port = r->addr.port, .path = r->addr.path,
-		.db = (int)r->addr.db, .username = r->addr.username,
-		.password = r->addr.password, .name = sup->conn_name,
-		.connect_timeout = r->connect_timeout,
-		.command_timeout = r->command_timeout };
-	sup->group = conn_group_new(sup->base, &sup->conn_opts);
-	sup->main = conn_open(sup->group, "main", main_state, sup);
-	sup->control = conn_open(sup->group, "control", control_state, sup);
+void
+sup_flush(struct sup *sup)
+{
+	struct redis *r;
+
+	conn_flush_all(sup->group);
+	TAILQ_FOREACH(r, &sup->left, link)
+		conn_flush_all(r->group);
+	if (sup->trial != NULL)
+		conn_flush_all(sup->trial->group);
 }
 
 void
 sup_disconnect_links(struct sup *sup)
 {
-	if (sup->control != NULL)
-		conn_close(&sup->control);
-	if (sup->main != NULL)
-		conn_close(&sup->main);
+	struct redis *r;
+
+	redis_free(&sup->trial);
+	TAILQ_FOREACH(r, &sup->left, link)
+		close_links(r);
+	close_links(sup->redis);
+	sup->main = sup->control = NULL;
 }
 
 void
 sup_disconnect(struct sup *sup)
 {
-	conn_group_free(&sup->group);
-	free(sup->conn_name);
-	free(sup->redis_why);
-	sup->conn_name = sup->redis_why = NULL;
+	struct redis *r;
+
+	while ((r = TAILQ_FIRST(&sup->left)) != NULL) {
+		TAILQ_REMOVE(&sup->left, r, link);
+		redis_free(&r);
+	}
+	redis_free(&sup->redis);
+	sup->group = NULL;
+}
+
+/* ---- to another Redis ---- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return (a == NULL || b == NULL ? a == b : strcmp(a, b) == 0);
+}
+
+bool
+redis_is(const struct redis *r, const struct conf_redis *c)
+{
+	const struct conn_opts *o = &r->opts;
+
+	return (same_text(o->host, c->addr.host) &&
+	    (o->host == NULL || o->port == c->addr.port) &&
+	    same_text(o->path, c->addr.path) && o->db == (int)c->addr.db &&
+	    same_text(o->username, c->addr.username) &&
+	    same_text(o->password, c->addr.password));
+}
+
+struct redis *
+redis_try(struct sup *sup, const struct conf_redis *c)
+{
+	struct redis *r = redis_new(sup, c, REDIS_TRIED);
+
+	r->give_up = mono_add(mono_now(), c->connect_timeout +
+	    2 * c->command_timeout);
+	sup_wake_at(sup, r->give_up);
+	return (r);
+}
+
+bool
+redis_judged(struct redis *r)
+{
+	if (!r->judged && mono_now() >= r->give_up)
+		judge(r, false, "no answer in time");
+	if (!r->judged)
+		sup_wake_at(r->sup, r->give_up);
+	return (r->judged);
+}
+
+/* As after a lost connection: what was under way is asked for again. */
+static void
+go_on_with(struct sup *sup, struct redis *old)
+{
+	struct queue *q;
+
+	TAILQ_FOREACH(q, &sup->queues, link)
+		if (q->redis == old)
+			queue_move(q, sup->redis);
+	redis_free(&old);
+}
+
+static void
+begin_to_leave(struct sup *sup, struct redis *old)
+{
+	struct queue *q;
+
+	TAILQ_FOREACH(q, &sup->queues, link)
+		queue_close(q);
+	old->role = REDIS_LEFT;
+	TAILQ_INSERT_TAIL(&sup->left, old, link);
+	sup->parting = true;
+	log_info("redis", "leaving %s: %u job(s) claimed there end there",
+	    old->shown, sup->njobs);
+}
+
+void
+redis_take(struct sup *sup, struct redis **rp)
+{
+	struct redis *old = sup->redis, *r = *rp;
+
+	OBJ_CHECK(r, REDIS_MAGIC);
+	ASSERT(r->judged && r->good);
+	*rp = NULL;
+	log_info("redis", "from %s to %s%s", old->shown, r->shown,
+	    r->same ? ", which is the same" : "");
+	sup->ready = false;
+	http_new_redis(sup);    /* it has a connection of the old one */
+	make_ours(sup, r);
+	if (r->same)
+		go_on_with(sup, old);
+	else
+		begin_to_leave(sup, old);
+	if (conn_state(r->main) == CONN_READY)
+		became_ready(r);
+}
+
+static bool
+is_needed(const struct sup *sup, const struct redis *r)
+{
+	const struct queue *q;
+
+	TAILQ_FOREACH(q, &sup->queues, link)
+		if (q->redis == r)
+			return (true);
+	return (false);
+}
+
+void
+redis_leave_phase(struct sup *sup)
+{
+	struct redis *r, *next;
+
+	for (r = TAILQ_FIRST(&sup->left); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, link);
+		if (is_needed(sup, r)) {
+			sup->parting = true;
+			continue;
+		}
+		log_info("redis", "%s is left", r->shown);
+		beat_leave_of(sup, r);
+		conn_flush_all(r->group);
+		TAILQ_REMOVE(&sup->left, r, link);
+		redis_free(&r);
+	}
 }

@@ -2,13 +2,16 @@
  * Reload: read, check, compare, swap. The new configuration is complete and
  * all that can fail has been tried before anything changes; then slots, pools
  * and queues follow it (reshape.c), each after the job it has. What only a
- * restart can change is named in the outcome and stays as it is.
+ * restart can change is named in the outcome and stays as it is. Where it
+ * leads to another Redis the reload waits for that one, while all goes on as
+ * before; HUPs that come meanwhile make one more reload.
  */
 #include "config.h"
 
 #include "supervisor/reload.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +27,7 @@
 #include "supervisor/beat.h"
 #include "supervisor/http.h"
 #include "supervisor/job.h"
+#include "supervisor/notify.h"
 #include "supervisor/pace.h"
 #include "supervisor/pool.h"
 #include "supervisor/proc.h"
@@ -32,6 +36,7 @@
 #include "supervisor/sup.h"
 
 #define TEXT_MAX_LEN 4096       /* of an outcome, in log and status */
+#define WHY_MAX_LEN (1u << 20)  /* of all that is wrong */
 
 extern char **environ;
 
@@ -216,6 +221,10 @@ swap(struct reload *r)
 	sup->conf = r->c;
 	r->c = NULL;
 	reload_limits(sup);
+	if (sup->trial != NULL)
+		redis_take(sup, &sup->trial);
+	sup->redis->opts.connect_timeout = sup->conf->redis.connect_timeout;
+	sup->redis->opts.command_timeout = sup->conf->redis.command_timeout;
 	http_move(sup, &sup->conf->http, &r->http);
 	renew_pace(sup, r->handlers);
 	reshape_apply(sup, &r->shape);
@@ -271,7 +280,72 @@ prepare_log(struct reload *r, struct buf *why)
 	return (-ERR_CONFIG);
 }
 
-/* Everything that can fail; the text says why. */
+/* ---- another Redis ---- */
+
+/* Nothing of ours would be lost with the connection. */
+static bool
+holds_nothing(const struct sup *sup)
+{
+	const struct queue *q;
+
+	TAILQ_FOREACH(q, &sup->queues, link)
+		if (!queue_idle(q))
+			return (false);
+	return (true);
+}
+
+static int
+refuse_redis(const struct reload *r, struct buf *why, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int
+refuse_redis(const struct reload *r, struct buf *why, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	conf_put_place(r->c, "redis", "url", why);
+	(void)buf_printf(why, "url: %s\n", text);
+	return (-ERR_CONFIG);
+}
+
+/* Connects to it if it is another one; the reload waits for that. */
+static int
+begin_redis(struct reload *r, struct buf *why)
+{
+	struct sup *sup = r->sup;
+
+	if (redis_is(sup->redis, &r->c->redis))
+		return (0);
+	if (!TAILQ_EMPTY(&sup->left))
+		return (refuse_redis(r, why, "%s is still being left: jobs "
+		    "that were claimed there run to their end first",
+		    TAILQ_FIRST(&sup->left)->shown));
+	sup->trial = redis_try(sup, &r->c->redis);
+	return (0);
+}
+
+static int
+judge_redis(struct reload *r, struct buf *why)
+{
+	struct sup *sup = r->sup;
+
+	if (sup->trial == NULL)
+		return (0);
+	if (!sup->trial->good)
+		return (refuse_redis(r, why, "cannot use %s: %s",
+		    sup->trial->shown, sup->trial->why));
+	if (!sup->trial->same && !sup->ready && !holds_nothing(sup))
+		return (refuse_redis(r, why, "%s does not answer, and %u "
+		    "job(s) of it are held that could only be committed there",
+		    sup->redis->shown, sup->njobs));
+	return (0);
+}
+
+/* Everything that can fail but Redis; the text says why. */
 static int
 prepare(struct reload *r, struct buf *why)
 {
@@ -290,31 +364,85 @@ prepare(struct reload *r, struct buf *why)
 		e = -1;
 	(void)buf_puts(why, buf_cstr(&problems.text));
 	conf_problems_fini(&problems);
-	if (e == 0 && (e = reshape_plan(sup, r->c, &r->shape, why)) == 0 &&
-	    (e = prepare_http(r, why)) == 0)
-		e = prepare_log(r, why);
+	if (e == 0 && (e = reshape_plan(sup, r->c, &r->shape, why)) == 0)
+		e = begin_redis(r, why);
 	return (e);
 }
 
-void
-reload_process(struct sup *sup)
+static void
+reload_free(struct reload **rp)
 {
-	struct reload r = { .sup = sup, .http = -1 };
-	struct buf why;
+	struct reload *r = *rp;
 
-	sup->pending.reload = false;
-	buf_init(&why, 1u << 20);
-	if (prepare(&r, &why) != 0)
-		say(sup, false, buf_cstr(&why));
+	if (r == NULL)
+		return;
+	*rp = NULL;
+	fd_close(&r->http);
+	redis_free(&r->sup->trial);
+	conf_free(&r->c);
+	reshape_fini(&r->shape);
+	free(r);
+}
+
+void
+reload_drop(struct sup *sup)
+{
+	reload_free(&sup->reload);
+}
+
+/* All is there: the rest takes no time, and is done or refused as a whole. */
+static void
+complete(struct sup *sup, int e, struct buf *why)
+{
+	struct reload *r = sup->reload;
+
+	if (e == 0 && (e = judge_redis(r, why)) == 0 &&
+	    (e = prepare_http(r, why)) == 0)
+		e = prepare_log(r, why);
+	if (e != 0)
+		say(sup, false, buf_cstr(why));
 	else {
-		(void)conf_diff(sup->conf, r.c, see_change, &r);
-		swap(&r);
-		say_taken(&r);
+		(void)conf_diff(sup->conf, r->c, see_change, r);
+		swap(r);
+		say_taken(r);
 	}
-	fd_close(&r.http);
-	conf_free(&r.c);
-	reshape_fini(&r.shape);
-	buf_fini(&why);
+	reload_free(&sup->reload);
+	notify_ready(sup);
 	if (sup->ready)
 		beat_send(sup);
+}
+
+static void
+begin(struct sup *sup)
+{
+	struct reload *r = xcalloc(1, sizeof(*r));
+	struct buf why;
+	int e;
+
+	notify_reloading(sup);
+	r->sup = sup;
+	r->http = -1;
+	sup->reload = r;
+	buf_init(&why, WHY_MAX_LEN);
+	e = prepare(r, &why);
+	if (e != 0 || sup->trial == NULL)
+		complete(sup, e, &why);
+	buf_fini(&why);
+}
+
+void
+reload_phase(struct sup *sup)
+{
+	struct buf why;
+
+	if (sup->reload == NULL) {
+		if (!sup->pending.reload)
+			return;
+		sup->pending.reload = false;
+		begin(sup);
+	} else if (redis_judged(sup->trial)) {
+		buf_init(&why, WHY_MAX_LEN);
+		complete(sup, 0, &why);
+		buf_fini(&why);
+	}
 }

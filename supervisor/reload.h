@@ -4,8 +4,11 @@
 
 struct sup;
 
-/* Reads and checks the file; a bad one changes nothing and says why. */
-void reload_process(struct sup *sup);
+/* Begins a reload that is asked for, or goes on with the one under way. A bad
+ * file changes nothing; the outcome is in log and status. */
+void reload_phase(struct sup *sup);
+/* The daemon ends: forgets one that is under way. */
+void reload_drop(struct sup *sup);
 /* The limits of the slot machine from the configuration of the moment. */
 void reload_limits(struct sup *sup);
 

@@ -382,4 +382,5 @@ reshape_phase(struct sup *sup)
 		log_info("reload", "queue=%s is left", q->name);
 		queue_free(&q);
 	}
+	redis_leave_phase(sup);
 }

@@ -336,7 +336,7 @@ flush_queue(struct queue *q)
 		a = TAILQ_FIRST(&q->settles)->final ? begin_commit(c) :
 		    begin_requeue(c);
 		q->in_flight++;
-		if (script_call(q->sup->main, a, answered, c) != 0) {
+		if (script_call(q->redis->main, a, answered, c) != 0) {
 			q->in_flight--;
 			put_back(c, false);
 			c->magic = 0;
@@ -352,10 +352,9 @@ settle_flush(struct sup *sup)
 {
 	struct queue *q;
 
-	if (!sup->ready)
-		return;
 	TAILQ_FOREACH(q, &sup->queues, link)
-		flush_queue(q);
+		if (q->redis->ready)
+			flush_queue(q);
 }
 
 void
@@ -447,7 +446,7 @@ settle_note(struct job *j, bool with_record, bool with_id)
 	script_arg(a, with_id ? ((struct slice){ j->payload_new,
 	    j->payload_new_len }) : SLICE_LIT(""));
 	put_log(a, j);
-	if (script_call(q->sup->main, a, note_answered, q->sup) == 0) {
+	if (script_call(q->redis->main, a, note_answered, q->sup) == 0) {
 		j->logged = j->logged || j->log_lines > 0;
 		j->noted = j->noted || with_record;
 		if (with_record)

@@ -150,13 +150,21 @@ put_counters(struct jsonw *w, const struct sup *sup)
 static void
 put_redis(struct jsonw *w, const struct sup *sup)
 {
+	const struct redis *r;
+
 	jsonw_key(w, "redis");
 	jsonw_obj(w);
+	jsonw_kstr(w, "url", sup->redis->shown);
 	jsonw_kbool(w, "connected", sup->ready);
-	jsonw_kstr(w, "why", !sup->ready ? sup->redis_why :
+	jsonw_kstr(w, "why", !sup->ready ? sup->redis->why :
 	    sup->redis_refuses[0] != '\0' ? sup->redis_refuses : NULL);
 	jsonw_kint(w, "last_answer_ms_ago", sup->redis_seen == 0 ? -1 :
 	    (mono_now() - sup->redis_seen) / DUR_MS);
+	jsonw_key(w, "leaving");
+	jsonw_arr(w);
+	TAILQ_FOREACH(r, &sup->left, link)
+		jsonw_str(w, r->shown);
+	jsonw_end(w);
 	jsonw_end(w);
 }
 

@@ -19,6 +19,7 @@
 #include "supervisor/place.h"
 #include "supervisor/pool.h"
 #include "supervisor/queue.h"
+#include "supervisor/redis.h"
 #include "supervisor/slot.h"
 #include "supervisor/stat.h"
 
@@ -31,6 +32,7 @@ struct event_base;
 struct guilty;
 struct http;
 struct pace;
+struct reload;
 struct route;
 struct schedules;
 
@@ -60,14 +62,14 @@ struct sup {
 	struct pending pending;
 	struct stats stat;
 
-	/* Redis */
+	/* Redis. The next four are those of `redis`. */
+	struct redis *redis;          /* owns */
 	struct conn_group *group;
 	struct conn *main;            /* all scripts */
 	struct conn *control;         /* subscriptions */
 	bool ready;                   /* main is up, scripts are loaded */
-	char *redis_why;              /* owns; why it is not, or was not */
-	struct conn_opts conn_opts;
-	char *conn_name;
+	struct redis_list left;       /* owns; those that are being left */
+	struct redis *trial;          /* owns; of the reload under way */
 	int64_t redis_skew;           /* Redis's unix ms - our monotonic ms */
 	bool skew_known;
 	mono_t redis_seen;            /* last answer */
@@ -124,6 +126,7 @@ struct sup {
 	struct notify notify;         /* the service manager */
 
 	/* Outcome of the last reload, for status. */
+	struct reload *reload;        /* owns; one that waits for its Redis */
 	char *reload_text;            /* owns */
 	unsigned reload_count;        /* attempts */
 	wall_t reload_at;
@@ -149,6 +152,7 @@ void sup_announce(struct sup *sup, int code);
 
 /* redis.c: opens the connections, keeps `ready`. */
 void sup_connect(struct sup *sup);
+void sup_flush(struct sup *sup);            /* what was queued leaves */
 void sup_disconnect_links(struct sup *sup); /* main and control */
 void sup_disconnect(struct sup *sup);       /* and the group */
 

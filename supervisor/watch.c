@@ -113,11 +113,10 @@ watch_phase(struct sup *sup)
 	if (now < sup->watch_at)
 		goto out;
 	limit_watch(sup, now);
-	if (sup->ready) {
-		lease_renew(sup);
-		TAILQ_FOREACH(q, &sup->queues, link)
+	lease_renew(sup);
+	TAILQ_FOREACH(q, &sup->queues, link)
+		if (q->redis->ready)
 			watch_queue(q, now);
-	}
 	sup->watch_at = mono_add(now, LOOK_EVERY);
 	if (now >= sup->slow_at) {
 		sup->slow_at = mono_add(now, DUR_S);

@@ -116,8 +116,11 @@ put_ini(FILE *f, const struct rig *r, const struct rig_daemon *d)
 	const char *rest = http == NULL ? "" : http + strlen("[http]\n");
 	size_t n = http == NULL ? strlen(d->ini) : (size_t)(http - d->ini);
 
-	fprintf(f, "%.*s\n[redis]\nurl = unix:%s\n[http]\n", (int)n, d->ini,
-	    r->sock);
+	fprintf(f, "%.*s\n", (int)n, d->ini);
+	if (d->redis != NULL)
+		fprintf(f, "[redis]\nurl = %s\n[http]\n", d->redis);
+	else
+		fprintf(f, "[redis]\nurl = unix:%s\n[http]\n", r->sock);
 	if (d->listen != NULL)
 		fprintf(f, "listen = %s\n%s", d->listen, rest);
 	else
@@ -177,6 +180,13 @@ rig_daemon_listen(struct rig *r, int i, const char *listen, int port)
 	ck_assert_ptr_nonnull(r->d[i].listen = strdup(listen));
 	if (port != 0)
 		r->d[i].port = port;
+}
+
+void
+rig_daemon_redis(struct rig *r, int i, const char *url)
+{
+	free(r->d[i].redis);
+	ck_assert_ptr_nonnull(r->d[i].redis = strdup(url));
 }
 
 void
@@ -432,6 +442,7 @@ free_rig(struct rig *r)
 		free(r->d[i].file);
 		free(r->d[i].ini);
 		free(r->d[i].listen);
+		free(r->d[i].redis);
 	}
 	for (i = 0; i < r->nenv; i++)
 		free(r->env[i]);

@@ -80,6 +80,8 @@ void rig_daemon_config(struct rig *r, int d, const char *ini);
 /* What the file says from the next rig_daemon_config on, and where rig_http
  * asks from now on (0: where it did). */
 void rig_daemon_listen(struct rig *r, int d, const char *listen, int port);
+/* The same for the URL of Redis. */
+void rig_daemon_redis(struct rig *r, int d, const char *url);
 /* A port that was free a moment ago. */
 int rig_free_port(void);
 void rig_daemon_start(struct rig *r, int d);   /* and waits until it is ready */

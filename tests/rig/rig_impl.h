@@ -16,6 +16,7 @@ struct rig_daemon {
 	char *file;
 	char *ini;              /* the test's text, expanded */
 	int port;               /* where rig_http asks */
+	char *redis;            /* URL of its file; NULL: the rig's */
 	char *listen;           /* of its file; NULL: that port on loopback */
 	pid_t pid;              /* 0: not running */
 	int status;             /* of the last end */

@@ -98,6 +98,10 @@ check_PROGRAMS += tests/system/s_f_reload
 tests_system_s_f_reload_CPPFLAGS = $(rig_cppflags)
 tests_system_s_f_reload_LDADD = $(rig_ldadd)
 
+check_PROGRAMS += tests/system/s_f_redis
+tests_system_s_f_redis_CPPFLAGS = $(rig_cppflags)
+tests_system_s_f_redis_LDADD = $(rig_ldadd)
+
 check_PROGRAMS += tests/system/s_f_reshape
 tests_system_s_f_reshape_CPPFLAGS = $(rig_cppflags)
 tests_system_s_f_reshape_LDADD = $(rig_ldadd)
@@ -164,7 +168,7 @@ TESTS += tests/system/s_n_life tests/system/s_b_box tests/system/s_0_rig tests/s
 	tests/system/s_c_sched tests/system/s_d_death \
 	tests/system/s_e_children tests/system/s_e_limits \
 	tests/system/s_e_timeout tests/system/s_f_reload tests/system/s_f_reshape \
-	tests/system/s_f_storm \
+	tests/system/s_f_redis tests/system/s_f_storm \
 	tests/system/s_g_place tests/system/s_h_redis tests/system/s_i_control \
 	tests/system/s_l_schedule tests/system/s_m_preempt \
 	tests/system/s_n_batch tests/system/s_n_limits \

@@ -171,7 +171,7 @@ START_TEST(t_diff_sees_new_secrets_without_telling_them)
 	(void)rig_good(rich);
 	buf_init(&b, 1u << 16);
 	ck_assert_uint_eq(conf_diff(first, rig.c, collect, &b), 2);
-	line = str_fmt("redis  password_file RESTART %s/pw>%s/pw\n"
+	line = str_fmt("redis  password_file LIVE %s/pw>%s/pw\n"
 	    "http  token_file LIVE %s/token>%s/token\n", rig.dir, rig.dir,
 	    rig.dir, rig.dir);
 	ck_assert_str_eq(buf_cstr(&b), line);
@@ -185,7 +185,7 @@ START_TEST(t_diff_masks_passwords_in_urls)
 {
 	check_diff("[redis]\nurl = redis://:one@h\n",
 	    "[redis]\nurl = redis://:two@h\n",
-	    "redis  url RESTART redis://:(set)@h:6379/0>"
+	    "redis  url LIVE redis://:(set)@h:6379/0>"
 	    "redis://:(set)@h:6379/0\n");
 }
 END_TEST
