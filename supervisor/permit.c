@@ -157,7 +157,6 @@ put_names(struct buf *b, const struct job *j, const struct limit *limits,
 void
 permit_ask(struct job *j)
 {
-	struct sup *sup = j->q->sup;
 	struct limit limits[2];
 	unsigned n = limits_of(j, limits), i;
 	struct script_args *a = script_begin(SCRIPT_PERMIT);
@@ -176,7 +175,7 @@ permit_ask(struct job *j)
 		script_arg_int(a, limits[i].rate_us);
 		script_arg_int(a, limits[i].burst);
 	}
-	if (n == 0 || script_call(sup->main, a, answered, j) != 0)
+	if (n == 0 || script_call(j->q->redis->main, a, answered, j) != 0)
 		finish_return(j, CAUSE_SHUTDOWN);
 	buf_fini(&text);
 }

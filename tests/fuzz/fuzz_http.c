@@ -98,11 +98,14 @@ start(void)
 	TAILQ_INIT(&sup->pools);
 	TAILQ_INIT(&sup->cancels);
 	TAILQ_INIT(&sup->forgets);
-	sup->conn_opts = (struct conn_opts){ .host = "127.0.0.1",
+	TAILQ_INIT(&sup->left);
+	sup->redis = xcalloc(1, sizeof(*sup->redis));
+	sup->redis->shown = xstrdup("redis://127.0.0.1");
+	sup->redis->opts = (struct conn_opts){ .host = "127.0.0.1",
 		.port = fake_redis(sup->base), .username = "", .password = "",
 		.name = "fuzz", .connect_timeout = 5 * DUR_S,
 		.command_timeout = 5 * DUR_S };
-	sup->group = conn_group_new(sup->base, &sup->conn_opts);
+	sup->group = conn_group_new(sup->base, &sup->redis->opts);
 	sup->main = conn_open(sup->group, "main", keep_ready, sup);
 	while (!sup->ready)
 		turn();
