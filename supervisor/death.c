@@ -236,7 +236,7 @@ death_tell_held(struct proc *p)
 	struct buf b;
 
 	buf_init(&b, 4096);
-	(void)contain_count(&p->contain, 0, &b);
+	(void)contain_count(&p->contain, p->pid, &b);
 	log_err("slot", "slot=%u gen=%" PRIu32 " is quarantined, not gone: %s",
 	    p->slot.index, p->slot.gen, buf_cstr(&b));
 	buf_fini(&b);

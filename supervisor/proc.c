@@ -93,6 +93,8 @@ op_spawn(struct slot *s)
 	struct proc *p = s->owner;
 	int r;
 
+	if (p->pid != 0)
+		return (-ERR_AGAIN);    /* KILL has not ended that one yet */
 	take_limits(p);
 	take_place(p);
 	p->dead = false;
@@ -198,7 +200,8 @@ op_release(struct slot *s)
 {
 	struct proc *p = s->owner;
 
-	if (contain_count(&p->contain, p->pid, NULL) == 0) {
+	/* the child may be a zombie that we have not heard of yet */
+	if (p->pid == 0 && contain_count(&p->contain, 0, NULL) == 0) {
 		(void)event_del(p->look);
 		p->looks = 0;
 		slot_event(s, EV_RELEASED, mono_now(), WHY_NONE);
@@ -433,7 +436,10 @@ proc_free(struct proc **pp)
 	if (p == NULL)
 		return;
 	OBJ_CHECK(p, PROC_MAGIC);
-	ASSERT(p->pid == 0 && TAILQ_EMPTY(&p->jobs));
+	ASSERT(TAILQ_EMPTY(&p->jobs));
+	if (p->pid != 0)
+		log_err("slot", "slot=%u is given up, and its child %d is "
+		    "still there", p->slot.index, (int)p->pid);
 	*pp = NULL;
 	guess_reset(p);
 	output_close(p);

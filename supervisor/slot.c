@@ -139,14 +139,33 @@ drain_after_jobs(struct slot *s, const struct slot_arg *arg)
 	enter(s, SLOT_DRAINING, arg->now, s->deadline);
 }
 
+/* What KILL has not ended in a second gets another one and a line. */
+static mono_t
+look_after_kill(const struct slot *s, mono_t now)
+{
+	mono_t again = mono_add(now, DUR_S);
+	mono_t held = mono_add(s->killed_at, s->limits->release_timeout);
+
+	return (again < held || held <= now ? again : held);
+}
+
+static void
+hold_slot(struct slot *s, const struct slot_arg *arg)
+{
+	s->held_why = s->why;
+	s->why = WHY_HELD;
+	enter(s, SLOT_QUARANTINED, arg->now, MONO_NEVER);
+	s->ops->settle(s);
+}
+
 static void
 kill_for(struct slot *s, mono_t now, enum slot_why why)
 {
 	if (s->why == WHY_NONE || s->why == WHY_DRAIN || why == WHY_FENCE)
 		s->why = why;
 	s->ops->kill(s);
-	/* What KILL has not ended in a second gets another one and a line. */
-	enter(s, SLOT_KILLED, now, mono_add(now, DUR_S));
+	s->killed_at = now;
+	enter(s, SLOT_KILLED, now, look_after_kill(s, now));
 }
 
 static void
@@ -155,13 +174,19 @@ kill_tree(struct slot *s, const struct slot_arg *arg)
 	kill_for(s, arg->now, arg->why == WHY_NONE ? WHY_BUG : arg->why);
 }
 
+/* The child itself may be what KILL can't end: it waits in the kernel, or is
+ * frozen. Its jobs need not wait with it. */
 static void
 kill_again(struct slot *s, const struct slot_arg *arg)
 {
+	if (arg->now - s->killed_at >= s->limits->release_timeout) {
+		hold_slot(s, arg);
+		return;
+	}
 	log_warn("slot", "slot=%u gen=%" PRIu32
 	    " is still there after KILL, killing again", s->index, s->gen);
 	s->ops->kill(s);
-	enter(s, SLOT_KILLED, arg->now, mono_add(arg->now, DUR_S));
+	enter(s, SLOT_KILLED, arg->now, look_after_kill(s, arg->now));
 }
 
 static void
@@ -226,15 +251,6 @@ settle_jobs(struct slot *s, const struct slot_arg *arg)
 {
 	s->ops->settle(s);
 	go_on(s, arg);
-}
-
-static void
-hold_slot(struct slot *s, const struct slot_arg *arg)
-{
-	s->held_why = s->why;
-	s->why = WHY_HELD;
-	enter(s, SLOT_QUARANTINED, arg->now, MONO_NEVER);
-	s->ops->settle(s);
 }
 
 static void

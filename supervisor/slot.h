@@ -85,6 +85,7 @@ struct slot {
 	bool wanted;                /* false: ends in DOWN */
 	mono_t deadline;            /* of this state; MONO_NEVER: none */
 	mono_t since;               /* when the state was entered */
+	mono_t killed_at;           /* the first KILL to this child */
 	unsigned early_deaths;      /* in a row, without a finished job */
 	uint64_t entered[SLOT_NSTATES];
 	const struct slot_ops *ops;

@@ -63,7 +63,7 @@
 	X(TERMINATE, terminate_jobs, "ask, TERM to the tree, arm kill_grace -> STOPPING; KILLED without grace") \
 	X(TIMEOUT, time_out, "as TERMINATE, for the jobs' timeout") \
 	X(KILL, kill_tree, "KILL to the tree -> KILLED") \
-	X(REKILL, kill_again, "still there: KILL again, say so") \
+	X(REKILL, kill_again, "still there: KILL again, say so; past release_timeout as QUARANTINE") \
 	X(LATE_START, give_up_start, "KILL, count an early death -> KILLED") \
 	X(EARLY_EXIT, die_early, "count an early death, KILL the rest -> RELEASING") \
 	X(LOSE, lose_child, "KILL the rest of the tree -> RELEASING") \
@@ -79,6 +79,7 @@
 	X(DOWN, DRAIN, IGNORE) \
 	X(DOWN, STOP, IGNORE) \
 	X(DOWN, FENCE, IGNORE) \
+	X(DOWN, EXIT, IGNORE) \
 	\
 	X(STARTING, HELLO, READY) \
 	X(STARTING, DEADLINE, LATE_START) \
@@ -144,9 +145,14 @@
 	X(BACKOFF, DRAIN, CLOSE) \
 	X(BACKOFF, STOP, CLOSE) \
 	X(BACKOFF, FENCE, IGNORE) \
+	X(BACKOFF, EXIT, IGNORE) \
 	X(BACKOFF, START, SPAWN) \
 	\
 	X(QUARANTINED, RELEASED, RETURN) \
+	X(QUARANTINED, EXIT, LOOK) \
+	X(QUARANTINED, HELLO, IGNORE) \
+	X(QUARANTINED, DONE, IGNORE) \
+	X(QUARANTINED, END, IGNORE) \
 	X(QUARANTINED, START, RESUME) \
 	X(QUARANTINED, DEADLINE, LOOK) \
 	X(QUARANTINED, DRAIN, CLOSE) \

@@ -94,7 +94,7 @@ put_why(struct jsonw *w, const struct proc *p)
 	(void)buf_puts(&text, slot_why_text(p->slot.why));
 	if (p->slot.why == WHY_HELD) {
 		(void)buf_puts(&text, ": ");
-		(void)contain_count(&c, 0, &text);
+		(void)contain_count(&c, p->pid, &text);
 	} else if (p->slot.why == WHY_MISFIT) {
 		(void)buf_printf(&text, ": it %s", p->misfit);
 	} else if (p->last_words[0] != '\0')

@@ -412,6 +412,74 @@ is_quarantined(const char *way, bool resume)
 	rig_stop(&r);
 }
 
+/* The same of a child that runs a plugin: nothing tells of its end, since it
+ * does not come. */
+START_TEST(t_unkillable_child_quarantines_its_slot)
+{
+	struct rig *r = rig_start_held("cgroup2", "kill_grace = 100ms\n"
+	    "release_timeout = 300ms\n[pool p]\nslots = 2\n"
+	    "[handler selftest]\n");
+	const char *dir;
+	json_t *rec;
+	pid_t pid;
+	int slot;
+
+	if (r == NULL)
+		return;
+	rig_push(r, Q_INF, "{\"id\":\"u2\",\"type\":\"selftest\","
+	    "\"timeout\":1,\"input\":{\"op\":\"sleep\",\"seconds\":60}}");
+	rec = rig_wait_record(r, Q_INF, "u2", "running");
+	slot = (int)js_int(rec, "slot");
+	pid = (pid_t)rig_slot_int(r, 0, slot, "pid");
+	dir = freeze(r, pid, "cgroup2");
+	if (*dir == '\0') {
+		rig_skip("this host has no v1 freezer for us");
+		rig_stop(&r);
+		return;
+	}
+	rec = rig_wait_record(r, Q_INF, "u2", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "timeout");
+	ck_assert_str_eq(rig_slot_str(r, 0, slot, "state"), "quarantined");
+	ck_assert_ptr_nonnull(strstr(rig_slot_str(r, 0, slot, "why"),
+	    rig_fmt(r, "pid %d (", (int)pid)));
+	rig_push(r, Q_INF, ECHO("other"));
+	rec = rig_wait_record(r, Q_INF, "other", "done");
+	ck_assert_int_ne(js_int(rec, "slot"), slot);
+	thaw(r, dir);
+	rig_until(r, strcmp(rig_slot_str(r, 0, slot, "state"), "idle") == 0);
+	ck_assert_int_eq(rig_slot_int(r, 0, slot, "generation"), 2);
+	rig_stop(&r);
+}
+END_TEST
+
+/* It does not keep the daemon from its end either. */
+START_TEST(t_unkillable_child_does_not_hold_the_stop)
+{
+	struct rig *r = rig_start_held("cgroup2", "kill_grace = 100ms\n"
+	    "release_timeout = 300ms\nshutdown_grace = 100ms\n"
+	    "[pool p]\nslots = 1\n[handler selftest]\n");
+	const char *dir;
+	pid_t pid;
+
+	if (r == NULL)
+		return;
+	rig_push(r, Q_INF, "{\"id\":\"u3\",\"type\":\"selftest\","
+	    "\"input\":{\"op\":\"sleep\",\"seconds\":60}}");
+	rig_wait_record(r, Q_INF, "u3", "running");
+	pid = (pid_t)rig_slot_int(r, 0, 0, "pid");
+	dir = freeze(r, pid, "cgroup2");
+	if (*dir != '\0') {
+		rig_daemon_end(r, 0);
+		ck_assert_str_eq(js_str(rig_record(r, Q_INF, "u3"), "state"),
+		    "waiting");
+		thaw(r, dir);
+		rig_until(r, !rig_alive(pid));
+	} else
+		rig_skip("this host has no v1 freezer for us");
+	rig_stop(&r);
+}
+END_TEST
+
 START_TEST(t_unkillable_process_quarantines_its_slot)
 {
 	is_quarantined("cgroup2", false);
@@ -507,6 +575,8 @@ RIG_MAIN("s_e_children",
     t_what_a_job_leaves_is_ended_with_it,
     t_flood_of_output_is_borne,
     t_supervisor_is_as_before,
+    t_unkillable_child_quarantines_its_slot,
+    t_unkillable_child_does_not_hold_the_stop,
     t_unkillable_process_quarantines_its_slot,
     t_unkillable_process_in_the_freezer,
     t_unkillable_process_in_the_sweep,

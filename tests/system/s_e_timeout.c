@@ -184,16 +184,16 @@ END_TEST
 /* A runner that never says hello is no job's timeout. */
 START_TEST(t_runner_that_does_not_start_is_load_failed)
 {
-	struct rig *r = rig_start(INI_CMD("load_timeout = 400ms\n")
+	struct rig *r = rig_start(INI_CMD("load_timeout = 1500ms\n")
 	    RUNNER("mute", "@SRC@/wait.sh"));
 	json_t *rec;
 
 	rig_push(r, Q_INF, "{\"id\":\"l1\",\"handler\":\"mute\","
-	    "\"timeout\":0.1,\"max_attempts\":1}");
+	    "\"timeout\":0.7,\"max_attempts\":1}");
 	rec = rig_wait_record(r, Q_INF, "l1", "failed");
 	ck_assert_str_eq(js_str(rec, "error.cause"), "load-failed");
 	ck_assert_int_ge(js_int(rec, "finished_at") -
-	    js_int(rec, "started_at"), 400);
+	    js_int(rec, "started_at"), 1500);
 	rig_push(r, Q_INF, ECHO("next"));
 	rig_wait_record(r, Q_INF, "next", "done");
 	rig_stop(&r);

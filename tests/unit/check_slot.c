@@ -298,6 +298,33 @@ START_TEST(t_kill_is_repeated_until_it_works)
 }
 END_TEST
 
+/* A child that is frozen in the kernel: its jobs don't wait with it, and the
+ * slot comes back with its end. */
+START_TEST(t_a_child_that_outlives_kill_is_held)
+{
+	make_busy();
+	post(EV_DEADLINE, WHY_NONE);
+	IS(STOPPING);
+	now += 10;
+	post(EV_DEADLINE, WHY_NONE);
+	IS(KILLED);
+	ck_assert_int_eq(seen.armed, now + 20);
+	now += 20;
+	post(EV_DEADLINE, WHY_NONE);
+	IS(QUARANTINED);
+	ck_assert_int_eq(slot.why, WHY_HELD);
+	ck_assert_int_eq(slot.held_why, WHY_TIMEOUT);
+	ck_assert_int_eq(seen.settle, 1);
+	ck_assert_int_eq(seen.release, 0);
+	post(EV_EXIT, WHY_NONE);
+	IS(QUARANTINED);
+	ck_assert_int_eq(seen.release, 1);
+	post(EV_RELEASED, WHY_NONE);
+	IS(STARTING);
+	ck_assert_uint_eq(slot.gen, 2);
+}
+END_TEST
+
 /* Puts the slot into a state by hand; only this test may. */
 static void
 force(enum slot_state st)
@@ -370,6 +397,7 @@ main(void)
 	tcase_add_test(tc, t_a_stop_ends_in_down);
 	tcase_add_test(tc, t_a_fence_gives_no_grace);
 	tcase_add_test(tc, t_kill_is_repeated_until_it_works);
+	tcase_add_test(tc, t_a_child_that_outlives_kill_is_held);
 	tcase_add_test(tc, t_every_pair_is_safe);
 	tcase_add_test(tc, t_a_stop_gets_out_of_every_state);
 	suite_add_tcase(s, tc);
