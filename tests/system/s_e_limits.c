@@ -254,6 +254,21 @@ START_TEST(t_grown_child_is_replaced)
 }
 END_TEST
 
+START_TEST(t_aged_child_is_replaced)
+{
+	struct rig *r = rig_start(INI("", "max_child_age = 300ms\n"));
+
+	rig_push(r, Q_INF, "{\"id\":\"a1\",\"type\":\"selftest\","
+	    "\"input\":{\"op\":\"sleep\",\"seconds\":0.4}}");
+	rig_wait_record(r, Q_INF, "a1", "done");
+	rig_until(r, rig_slot_int(r, 0, 0, "generation") == 2);
+	rig_push(r, Q_INF, ECHO("a2"));
+	rig_wait_record(r, Q_INF, "a2", "done");
+	ck_assert_int_eq(js_int(rig_status(r, 0), "counters.child_deaths"), 0);
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_e_limits",
     t_job_over_its_memory_in_cgroup2,
     t_job_over_its_memory_in_the_freezer,
@@ -264,4 +279,5 @@ RIG_MAIN("s_e_limits",
     t_cpu_weight_is_set,
     t_limit_that_cannot_be_had_is_named,
     t_worn_child_is_replaced_between_jobs,
-    t_grown_child_is_replaced)
+    t_grown_child_is_replaced,
+    t_aged_child_is_replaced)
