@@ -209,22 +209,30 @@ admit_one(struct claim *c, redisReply *r, size_t i, unsigned number)
 	admit_claimed(c->q->sup, &from, r->element[i + 1]);
 }
 
+/* Where in the answer to look on: for each lane, and for any. */
+struct places {
+	size_t lane[LANE_N], any;
+};
+
 /* The first job in the answer that is of that lane and not taken yet, else
  * the first one at all. */
 static size_t
-next_of(const redisReply *r, unsigned lane)
+next_of(const redisReply *r, unsigned lane, struct places *at)
 {
-	size_t i, any = 0;
+	size_t i;
 
-	for (i = 2; i + 1 < r->elements; i += 2) {
-		if (r->element[i + 1]->str == NULL)
-			continue;
-		if (r->element[i]->integer == (long long)lane)
-			return (i);
-		if (any == 0)
-			any = i;
-	}
-	return (any);
+	for (i = at->lane[lane]; i + 1 < r->elements; i += 2)
+		if (r->element[i + 1]->str != NULL &&
+		    r->element[i]->integer == (long long)lane)
+			break;
+	at->lane[lane] = i;
+	if (i + 1 < r->elements)
+		return (i);
+	for (i = at->any; i + 1 < r->elements; i += 2)
+		if (r->element[i + 1]->str != NULL)
+			break;
+	at->any = i;
+	return (i + 1 < r->elements ? i : 0);
 }
 
 /*
@@ -236,14 +244,16 @@ static unsigned
 take_jobs(struct claim *c, redisReply *r)
 {
 	unsigned n = (unsigned)(r->elements - 2) / 2, k;
+	struct places at = { { 2, 2, 2 }, 2 };
 	size_t i;
 
 	queue_saw_redis(c->q, r->element[0]->integer, c->sent);
 	lease_extend(c->q, c->sent);
 	for (k = 0; k < n && k < c->want; k++)
-		if ((i = next_of(r, c->turns[k])) != 0)
+		if ((i = next_of(r, c->turns[k], &at)) != 0)
 			admit_one(c, r, i, (unsigned)i / 2);
-	if (n > 0)
+	/* it looks through all that we hold */
+	if (n > 0 && (r->element[1]->integer & 1) != 0)
 		admit_histories(c->q);
 	return (n);
 }

@@ -117,6 +117,11 @@ lease_extend(struct queue *q, mono_t sent)
 	if (q->njobs > 0 && now >= lease_fence(q))
 		lapse(q, now);
 	q->lease_until = mono_add(sent, ttl(q));
+	/* Each claim extends it. A fence that lags by a thirtieth only ends
+	 * a job sooner. */
+	if (sent < mono_add(q->fenced_at, ttl(q) / 30))
+		return;
+	q->fenced_at = sent;
 	for (i = 0; i < sup->nslots; i++)
 		if (sup->slots[i] != NULL && sup->slots[i]->njobs > 0)
 			credit_fence(sup->slots[i]);

@@ -349,6 +349,7 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	place_begin(&sup->place);
 	make_run_mark(sup);
 	sup->started_at = wall_now();
+	sup->ncpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	sup->reload_ok = true;
 	sup->reload_at = sup->started_at;
 	sup->reload_text = xstrdup("read at start");

@@ -6,6 +6,7 @@
 #include "supervisor/sup.h"
 
 #define ENOUGH 8        /* jobs measured before anything is taken ahead */
+#define FRAME_WORTH (200 * DUR_US)
 #define WEIGHT 8.0      /* of the old mean against one new credit */
 
 static dur_t
@@ -73,6 +74,25 @@ pace_jobs(const struct sup *sup, unsigned handler)
 	if (n > PACE_JOBS_MAX)
 		n = PACE_JOBS_MAX;
 	return (n > batch ? n : batch);
+}
+
+/*
+ * To send a frame and take its result costs the supervisor some 30 us, the
+ * child as much. Spread over many slots, jobs far shorter than that would pay
+ * it for two or three of them. What is measured as a job's time is that of
+ * its slot's share of a processor.
+ */
+unsigned
+pace_least(const struct sup *sup, unsigned handler, double crowd)
+{
+	unsigned most = pace_jobs(sup, handler), n;
+
+	if (sup->conf->handlers[handler].kind != CONF_PLUGIN ||
+	    !is_short(sup, handler))
+		return (1);
+	n = (unsigned)(FRAME_WORTH /
+	    (sup->pace[handler].mean / (crowd > 1 ? crowd : 1) + 1)) + 1;
+	return (n < most ? n : most);
 }
 
 unsigned

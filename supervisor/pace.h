@@ -28,6 +28,9 @@ void pace_stalled(struct sup *sup, unsigned handler);
 void pace_talked(struct sup *sup, unsigned handler);
 /* Jobs in one credit, at least 1. */
 unsigned pace_jobs(const struct sup *sup, unsigned handler);
+/* Jobs that a credit should have, if so many wait, so that it is worth its
+ * frame; `crowd` slots share a processor. */
+unsigned pace_least(const struct sup *sup, unsigned handler, double crowd);
 /* Credits that may be out at one child: 1, or 2 for short jobs. */
 unsigned pace_credits(const struct sup *sup, unsigned handler);
 

@@ -24,6 +24,9 @@
 /* Claimed jobs that found no slot after all wait here no longer than this:
  * another host may be idle. */
 #define POOL_HOLD (100 * DUR_MS)
+/* Jobs that may be out in all, beyond one or one batch for each slot: those
+ * of many slots share few processors, and come back when that takes long. */
+#define POOL_AHEAD 512
 
 struct pool *
 pool_new(struct sup *sup, const struct conf_pool *conf, unsigned nslots)
@@ -155,31 +158,51 @@ holds_model(const struct proc *proc, struct slice model)
 	return (false);
 }
 
+/* What a slot may have of a handler's jobs; the same for all slots. */
+struct measure {
+	unsigned jobs, credits;
+	unsigned least;         /* jobs, whatever the pace */
+};
+
+static struct measure
+measure_of(const struct pool *p, unsigned handler)
+{
+	return ((struct measure){ .jobs = pace_jobs(p->sup, handler),
+		.credits = pace_credits(p->sup, handler),
+		.least = (unsigned)p->sup->conf->handlers[handler].batch_size });
+}
+
 /* Jobs of that handler that a slot could take now. */
 static unsigned
-room_of(const struct proc *proc, unsigned handler)
+room_of(const struct proc *proc, const struct measure *m)
 {
-	const struct sup *sup = proc->sup;
-
 	if (proc->slot.state == SLOT_IDLE)
-		return (pace_jobs(sup, handler) * pace_credits(sup, handler));
-	if (proc->slot.state == SLOT_BUSY &&
-	    proc->ncredits < pace_credits(sup, handler) &&
+		return (m->jobs * m->credits);
+	if (proc->slot.state == SLOT_BUSY && proc->ncredits < m->credits &&
 	    !proc->credits[0].recalled && !proc->credits[0].suspects)
-		return (pace_jobs(sup, handler));
+		return (m->jobs);
 	return (0);
 }
 
 unsigned
 pool_room(const struct pool *p)
 {
-	unsigned i, n = 0, used = p->reserved + p->nready;
+	unsigned i, n = 0, out = 0, most, used = p->reserved + p->nready;
+	struct measure m;
 
 	if (p->last_handler < 0)
 		n = pool_idle(p);
-	else
-		for (i = 0; i < p->nprocs; i++)
-			n += room_of(p->procs[i], (unsigned)p->last_handler);
+	else {
+		m = measure_of(p, (unsigned)p->last_handler);
+		for (i = 0; i < p->nprocs; i++) {
+			n += room_of(p->procs[i], &m);
+			out += p->procs[i]->njobs;
+		}
+		most = p->nprocs * m.least;
+		most = most > POOL_AHEAD ? most : POOL_AHEAD;
+		if (n + out > most)
+			n = most > out ? most - out : 0;
+	}
 	return (n > used ? n - used : 0);
 }
 
@@ -215,13 +238,15 @@ pick(struct pool *p, const struct job *j, unsigned *np)
 {
 	struct proc *found = NULL, *proc;
 	unsigned i, at, found_at = 0;
+	struct measure m = measure_of(p, j->handler);
 	bool resident = false;
 
 	*np = 0;
-	for (i = 0; i < p->nprocs; i++) {
-		at = (p->next_proc + i) % p->nprocs;
+	for (i = 0, at = p->next_proc; i < p->nprocs; i++, at++) {
+		if (at >= p->nprocs)
+			at -= p->nprocs;
 		proc = p->procs[at];
-		if (room_of(proc, j->handler) == 0 ||
+		if (room_of(proc, &m) == 0 ||
 		    (j->hist.crowd > 0 && proc->ncredits > 0))
 			continue;
 		if (found == NULL || proc->ncredits < found->ncredits) {
@@ -428,13 +453,24 @@ give_back_late(struct pool *p)
 	}
 }
 
+/* Slots at work for each processor. */
+static double
+crowd(const struct pool *p)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < p->nprocs; i++)
+		n += p->procs[i]->slot.state == SLOT_BUSY;
+	return ((double)n / (p->sup->ncpus > 0 ? p->sup->ncpus : 1));
+}
+
 void
 pool_feed(struct pool *p)
 {
 	struct job_list list;
 	struct proc *proc;
 	struct job *j;
-	unsigned slots, n, each;
+	unsigned slots, n, each, least;
 
 	give_back_late(p);
 	while ((j = TAILQ_FIRST(&p->ready)) != NULL) {
@@ -447,6 +483,8 @@ pool_feed(struct pool *p)
 			break;
 		each = pace_jobs(p->sup, j->handler);
 		n = (p->nready + slots - 1) / slots;
+		least = pace_least(p->sup, j->handler, crowd(p));
+		n = n > least ? n : least;
 		n = take_some(p, &list, n < each ? n : each);
 		guess_withdraw(proc);
 		credit_send(proc, &list, n);

@@ -72,6 +72,7 @@ struct queue {
 	struct job_list jobs;     /* all jobs that this worker holds of it */
 	unsigned njobs;
 	mono_t lease_until;       /* no earlier than this ends our lease */
+	mono_t fenced_at;         /* when the children were told of that */
 	bool renewing;
 	unsigned mismatch;        /* renewals in a row that counted otherwise */
 	struct claim_list lost;   /* claims whose answer never came */

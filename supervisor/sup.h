@@ -95,6 +95,7 @@ struct sup {
 				       * that are leaving last */
 	bool parting;                 /* a slot, pool or queue is leaving */
 	uint32_t gen_floor;           /* generations of slots that left */
+	unsigned ncpus;               /* of the host */
 	unsigned nslots;              /* size of slots, holes included */
 	struct proc **slots;          /* by slot index; borrows from pools */
 	unsigned njobs;               /* jobs held, all queues */
