@@ -30,14 +30,14 @@ bench_starts_la_LDFLAGS = $(PLUGIN_LDFLAGS) -rpath $(pluginsdir)
 bench_starts_la_LIBADD =
 bench_starts_la_SOURCES = bench/plugin.c bench/starts.c bench/starts.h
 
-BENCH_KIT = bench/kit/chart.py bench/kit/ganger.py bench/kit/peers.py \
+BENCH_KIT = bench/kit/chart.py bench/kit/doc.py bench/kit/ganger.py bench/kit/peers.py \
 	bench/kit/proc.py bench/kit/report.py bench/kit/sections.py \
 	bench/kit/systems.py bench/kit/user.py \
 	bench/kit/__init__.py
 BENCH_PEERS = bench/peers/beanstalkd.py bench/peers/bullmq.js \
 	bench/peers/celery_peer.py \
 	bench/peers/payload.py bench/peers/rq_peer.py bench/peers/sidekiq.rb
-EXTRA_DIST += bench/deadline bench/run $(BENCH_KIT) $(BENCH_PEERS)
+EXTRA_DIST += bench/deadline bench/run bench/soak $(BENCH_KIT) $(BENCH_PEERS)
 CLEANFILES += $(bench_programs) bench/starts.la
 
 .PHONY: bench bench-deadline bench-proto
@@ -45,6 +45,10 @@ bench: all $(bench_programs) bench/starts.la
 	$(PYTHON3) $(srcdir)/bench/run --build . $(BENCH_FLAGS)
 bench-proto: bench/bench_proto$(EXEEXT)
 	bench/bench_proto$(EXEEXT)
+# An hour of mixed jobs: is what they leave behind bounded?
+.PHONY: soak
+soak: all
+	$(PYTHON3) $(srcdir)/bench/soak --build . $(SOAK_FLAGS)
 # How exact the end of a job is; bench/deadline --peers adds Celery and RQ.
 bench-deadline: all
 	$(PYTHON3) $(srcdir)/bench/deadline --build . --peers

@@ -3,7 +3,10 @@
  * second, each with "t", CLOCK_MONOTONIC in ns just before the call. In C,
  * because the producer's own speed is part of what is measured.
  *
- *   pace SOCKET KEY COUNT RATE
+ *   pace SOCKET KEY COUNT RATE [REPLY_KEY]
+ *
+ * With REPLY_KEY each job names it in reply_to, the next one waits for the
+ * reply, and the times from call to reply are printed in ns, one a line.
  */
 #include "config.h"
 
@@ -18,20 +21,34 @@
 #include "base/clock.h"
 
 static void
-push(redisContext *ctx, const char *key, long i)
+check(redisContext *ctx, redisReply *r)
 {
-	char job[256];
-	void *r;
-	int n;
-
-	n = snprintf(job, sizeof(job), "{\"id\":\"pace-%08ld\","
-	    "\"type\":\"inference\",\"input\":[0.123456789,0.246913578,"
-	    "0.370370367,0.493827156,0.617283945],\"t\":%" PRId64 "}", i,
-	    mono_now());
-	r = redisCommand(ctx, "LPUSH %s %b", key, job, (size_t)n);
 	if (r == NULL)
 		errx(1, "redis: %s", ctx->errstr);
+	if (r->type == REDIS_REPLY_ERROR || r->type == REDIS_REPLY_NIL)
+		errx(1, "redis: %s", r->str != NULL ? r->str : "no reply");
 	freeReplyObject(r);
+}
+
+static void
+push(redisContext *ctx, const char *key, long i, const char *reply)
+{
+	char job[384], more[128] = "";
+	mono_t from = mono_now();
+	int n;
+
+	if (reply != NULL)
+		(void)snprintf(more, sizeof(more), ",\"reply_to\":\"%s\"",
+		    reply);
+	n = snprintf(job, sizeof(job), "{\"id\":\"pace-%08ld\","
+	    "\"type\":\"inference\",\"input\":[0.123456789,0.246913578,"
+	    "0.370370367,0.493827156,0.617283945],\"t\":%" PRId64 "%s}", i,
+	    from, more);
+	check(ctx, redisCommand(ctx, "LPUSH %s %b", key, job, (size_t)n));
+	if (reply == NULL)
+		return;
+	check(ctx, redisCommand(ctx, "BRPOP %s 60", reply));
+	printf("%" PRId64 "\n", mono_now() - from);
 }
 
 int
@@ -43,8 +60,8 @@ main(int argc, char **argv)
 	double rate;
 	long i, count;
 
-	if (argc != 5)
-		errx(2, "usage: pace SOCKET KEY COUNT RATE");
+	if (argc != 5 && argc != 6)
+		errx(2, "usage: pace SOCKET KEY COUNT RATE [REPLY_KEY]");
 	count = strtol(argv[3], NULL, 10);
 	rate = strtod(argv[4], NULL);
 	ctx = redisConnectUnix(argv[1]);
@@ -57,7 +74,7 @@ main(int argc, char **argv)
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts,
 		    NULL) != 0)
 			;
-		push(ctx, argv[2], i);
+		push(ctx, argv[2], i, argc == 6 ? argv[5] : NULL);
 		at += (mono_t)(1e9 / rate);
 	}
 	redisFree(ctx);

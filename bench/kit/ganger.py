@@ -70,7 +70,8 @@ def variants(build):
                sections=("throughput",)),
         Ganger(build, "ganger one by one", 150000,
                sections=("throughput", "memory", "cold")),
-        Ganger(build, "ganger", 1000, plugin=starts, sections=("latency",)),
+        Ganger(build, "ganger", 1000, plugin=starts,
+               sections=("latency", "load", "reply", "reload")),
     ]
 
 
@@ -97,8 +98,8 @@ class Floor(systems.ListSystem):
         return ["taken:%d" % pid for pid in proc.children(
             self.processes[0].pid)] if self.processes else []
 
-    def pace(self, count, rate):
-        super().pace(count, rate)
+    def pace(self, count, rate, reply=None):
+        super().pace(count, rate, reply)
         self.filled += count
 
 

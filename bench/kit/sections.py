@@ -2,9 +2,14 @@
 that measures once); bench/run does all cases of a section, then all again, so
 that what else the machine does falls on all alike."""
 
+import os
+import signal
+import sys
+import threading
 import time
 
 from . import ganger, peers, proc
+from .systems import ROOT
 
 WARM = 20       # one in so many jobs runs before the clock starts
 
@@ -58,6 +63,78 @@ def latency(system, count=400, rate=50):
         return spread(system.latencies())
     finally:
         system.close()
+
+
+def load(system, warm=20000, seconds=2):
+    """The same at half of what the system can do."""
+    system.open()
+    try:
+        system.fill(warm + 2000)
+        system.start()
+        system.wait(2000, step=0.002)
+        first, begin = system.done(), time.monotonic()
+        system.wait(warm + 2000, step=0.002)
+        rate = (warm + 2000 - first) / (time.monotonic() - begin) / 2
+        count = int(rate * seconds)
+        system.pace(count, rate)
+        system.wait(warm + 2000 + count)
+        return {**spread(system.latencies()), "jobs_per_s": rate}
+    finally:
+        system.close()
+
+
+def reply(system, count=400, rate=50):
+    """From the producer's call to the reply's arrival there."""
+    system.open()
+    try:
+        system.start()
+        system.fill(200)
+        system.wait(200)
+        times = system.pace(count, rate, "bench:replies").split()
+        return spread([int(t) for t in times])
+    finally:
+        system.close()
+
+
+def reload(system, hups, count=1000, rate=250):
+    """Enqueue to start while the configuration is read again and again: the
+    longest is the pause."""
+    system.open()
+    try:
+        system.start()
+        system.fill(200)
+        system.wait(200)
+        stop = threading.Event()
+
+        def hup():
+            while hups and not stop.wait(0.2):
+                system.processes[0].send_signal(signal.SIGHUP)
+
+        thread = threading.Thread(target=hup)
+        thread.start()
+        try:
+            system.pace(count, rate)
+        finally:
+            stop.set()
+            thread.join()
+        system.wait(200 + count)
+        times = system.latencies()
+        return {**spread(times), "longest_us": max(times) / 1e3}
+    finally:
+        system.close()
+
+
+def cost(build, batch):
+    """Counts per job, as make check does them (tests/budget)."""
+    os.environ["GANGER_BUILDDIR"] = build
+    os.environ["GANGER_SRCDIR"] = ROOT
+    sys.path.insert(0, os.path.join(ROOT, "tests", "budget"))
+    import check_budget
+    figures = {}
+    for tool, read in check_budget.TOOLS:
+        if not tool or check_budget.works(tool):
+            figures.update(check_budget.per_job(batch, tool, read))
+    return figures
 
 
 def latency_hops(build, count=400, rate=50):
@@ -193,8 +270,28 @@ def size_cases(build, found, scale):
 def length_cases(build, found, scale):
     one = ganger.Ganger(build, "one by one", 0)
     batch = ganger.Ganger(build, "batch 32", 0, batch=32)
-    return [(f"{s.name}, {n:,} jobs", lambda s=s, n=n: length(s, n))
-            for n in (1000, 100000, 1000000) for s in (one, batch)]
+    return [(f"{s.name}, {n:,} jobs", lambda s=s, n=n: length(
+        s, n, 2000 if n < 100 else 20000))
+            for n in (10, 1000, 100000, 1000000) for s in (one, batch)]
+
+
+def load_cases(build, found, scale):
+    return [(s.name, lambda s=s: load(s)) for s in of_kind("load", found)]
+
+
+def reply_cases(build, found, scale):
+    return [(s.name, lambda s=s: reply(s)) for s in of_kind("reply", found)]
+
+
+def reload_cases(build, found, scale):
+    return [(f"{s.name}, {name}", lambda s=s, h=hups: reload(s, h))
+            for s in of_kind("reload", found)
+            for name, hups in (("undisturbed", False), ("5 HUP/s", True))]
+
+
+def cost_cases(build, found, scale):
+    return [(name, lambda b=batch: cost(build, b))
+            for name, batch in (("one by one", 1), ("batch 32", 32))]
 
 
 def slot_cases(build, found, scale):
@@ -203,19 +300,26 @@ def slot_cases(build, found, scale):
             for n in (1, 2, 4, 8, 16, 64)]
 
 
-# name: cases, the figure that is compared, title
+# name: cases, the figure that is compared, title, rounds unless told
 TABLE = {
     "throughput": (throughput_cases, "jobs_per_s",
-                   "Throughput, jobs a second"),
+                   "Throughput, jobs a second", 3),
     "latency": (latency_cases, "p50_us",
-                "Enqueue to start of the handler at 50 a second, us"),
-    "memory": (memory_cases, "pss_mib", "Idle, two workers: PSS, MiB"),
-    "cold": (cold_cases, "ms", "Command to first result, ms"),
-    "size": (size_cases, "jobs_per_s", "Payload sizes, jobs a second"),
-    "length": (length_cases, "us_per_job",
-               "CPU per job by the length of the queue, us"),
+                "Enqueue to start of the handler at 50 a second, us", 2),
+    "load": (load_cases, "p50_us",
+             "Enqueue to start of the handler at half load, us", 2),
+    "reply": (reply_cases, "p50_us",
+              "Enqueue to reply at 50 a second, us", 2),
+    "memory": (memory_cases, "pss_mib", "Idle, two workers: PSS, MiB", 1),
+    "cold": (cold_cases, "ms", "Command to first result, ms", 3),
     "slots": (slot_cases, "supervisor_us_per_job",
-              "Supervisor's CPU per job by slots, us"),
+              "Supervisor's CPU per job by slots, us", 2),
+    "length": (length_cases, "us_per_job",
+               "CPU per job by the length of the queue, us", 1),
+    "size": (size_cases, "jobs_per_s", "Payload sizes, jobs a second", 1),
+    "reload": (reload_cases, "longest_us",
+               "Enqueue to start while the configuration is reloaded, us", 1),
+    "cost": (cost_cases, "syscalls", "Counts per job", 1),
 }
 
 

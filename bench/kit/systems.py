@@ -18,13 +18,18 @@ from resp import Redis  # noqa: E402
 FILL = 1000     # jobs in one call while a queue is filled
 
 
-def payload(number, size=200):
-    """The same job as that of limit.c, of about `size` bytes."""
-    numbers = ",".join(f"{0.123456789 * (k + 1) + number * 1e-6:.9f}"
-                       for k in range(8))
-    pad = f',"pad":"{"x" * (size - 200)}"' if size > 200 else ""
-    return (f'{{"id":"job-{number:08d}","type":"inference","kind":"echo",'
-            f'"input":[{numbers}]{pad}}}')
+# The same jobs as those of limit.c: numbers [from, to) and what is appended.
+FILLER = """
+local numbers = {}
+for n = ARGV[1], ARGV[2] - 1 do
+    for k = 1, 8 do
+        numbers[k] = string.format('%.9f', 0.123456789 * k + n * 1e-6)
+    end
+    redis.call('LPUSH', KEYS[1], string.format('{"id":"job-%08d",' ..
+        '"type":"inference","kind":"echo","input":[', n) ..
+        table.concat(numbers, ',') .. ']' .. ARGV[3] .. '}')
+end
+"""
 
 
 class Server:
@@ -130,10 +135,15 @@ class ListSystem(System):
     key = "q"
 
     def fill(self, count, size=200, key=None):
-        for i in range(0, count, FILL):
-            self.redis("LPUSH", key or self.key, *(
-                payload(k, size) for k in range(i, min(i + FILL, count))))
+        """Made in Redis: a million of them take Python too long."""
+        pad = f',"pad":"{"x" * (size - 200)}"' if size > 200 else ""
+        most = max(1, min(FILL, 10_000_000 // size))
+        for i in range(0, count, most):
+            self.redis("EVAL", FILLER, 1, key or self.key, i,
+                       min(i + most, count), pad)
 
-    def pace(self, count, rate):
-        subprocess.run([self.build + "/bench/pace", self.server.path,
-                        self.key, str(count), str(rate)], check=True)
+    def pace(self, count, rate, reply=None):
+        return subprocess.run(
+            [self.build + "/bench/pace", self.server.path, self.key,
+             str(count), str(rate), *([reply] if reply else [])],
+            check=True, capture_output=True, text=True).stdout
