@@ -289,7 +289,7 @@ topo_host(struct topo **tp, struct buf *why)
 	}
 	if ((r = read_topology(&here, tp, why)) != 0)
 		return (r);
-	cpus_and(&(*tp)->allowed, &mine);
+	topo_allow(*tp, &mine);
 	(void)gethostname(name, sizeof(name) - 1);
 	name_it(*tp, name);
 	return (0);
@@ -325,6 +325,29 @@ topo_synthetic(const char *text, struct topo **tp, struct buf *why)
 	if ((r = read_topology(&from, tp, why)) == 0)
 		name_it(*tp, text);
 	return (r);
+}
+
+void
+topo_allow(struct topo *t, const struct cpus *set)
+{
+	struct topo_core *c;
+	int cpu;
+
+	OBJ_CHECK(t, TOPO_MAGIC);
+	t->allowed = *set;
+	for (cpu = cpus_next(set, -1); cpu >= 0; cpu = cpus_next(set, cpu)) {
+		if (topo_core_of(t, (unsigned)cpu) >= 0)
+			continue;
+		t->cores = xrealloc(t->cores,
+		    (t->ncores + 1) * sizeof(*t->cores));
+		t->node_os = xrealloc(t->node_os,
+		    (t->ncores + 1) * sizeof(*t->node_os));
+		t->node_os[t->ncores] = 0;
+		c = &t->cores[t->ncores++];
+		*c = (struct topo_core){ .cpu = { (uint16_t)cpu },
+			.ncpus = 1 };
+		t->ncpus++;
+	}
 }
 
 void

@@ -29,8 +29,9 @@ struct topo {
 	struct topo_core *cores;    /* owns */
 	unsigned npackages, nnodes, ncaches;
 	uint16_t *node_os;          /* owns; by node: its number in the kernel */
-	struct cpus allowed;        /* that we may use: the cgroup's cpuset and
-	                             * the affinity mask */
+	struct cpus allowed;        /* that we may use. Here: the affinity mask,
+	                             * in which the kernel has seen to the
+	                             * cgroup's cpuset; of a file: what it says */
 	char what[160];             /* where it comes from, for people */
 };
 
@@ -42,6 +43,12 @@ int topo_file(const char *path, struct topo **tp, struct buf *why);
 /* By hwloc's synthetic description ("pack:2 core:4 pu:2"); all allowed. */
 int topo_synthetic(const char *text, struct topo **tp, struct buf *why);
 void topo_free(struct topo **tp);
+/*
+ * Only these may be used. Those that no core has become cores of their own, in
+ * the first package and node: some containers hide /sys from hwloc, which then
+ * guesses, and what the kernel lets us run on is never wrong.
+ */
+void topo_allow(struct topo *t, const struct cpus *set);
 
 /* Core that a CPU belongs to, or -1. */
 int topo_core_of(const struct topo *t, unsigned cpu);

@@ -259,6 +259,21 @@ START_TEST(t_problems_name_the_file_that_they_are_in)
 }
 END_TEST
 
+/* A container may hide from hwloc what the kernel lets us use. */
+START_TEST(t_cpus_that_the_topology_lacks_are_used)
+{
+	struct cpus mask;
+
+	buf_init(&rig.out, 1u << 20);
+	load_conf("[pool a]\nslots = 3\n", NULL, no_env);
+	ck_assert_int_eq(topo_synthetic(SMALL, &rig.t, &rig.out), 0);
+	ck_assert_int_eq(cpus_parse("1,70-71", &mask), 0);
+	topo_allow(rig.t, &mask);
+	ck_assert_int_eq(plan_make(rig.c, rig.t, NULL, &rig.p, &rig.out), 0);
+	ck_assert_str_eq(cpus_of_all(), "1 70 71; ");
+}
+END_TEST
+
 /* Whoever names a CPU twice may have a reason, and is told. */
 START_TEST(t_cpus_named_twice_are_shared_with_a_warning)
 {
@@ -283,6 +298,7 @@ main(void)
 	tcase_add_loop_test(tc, t_who_gets_which_cpus, 0, NELEM(cases));
 	tcase_add_loop_test(tc, t_impossible_plans_say_what_is_missing, 0,
 	    NELEM(bad));
+	tcase_add_test(tc, t_cpus_that_the_topology_lacks_are_used);
 	tcase_add_test(tc, t_problems_name_the_file_that_they_are_in);
 	tcase_add_test(tc, t_cpus_named_twice_are_shared_with_a_warning);
 	suite_add_tcase(s, tc);
