@@ -222,6 +222,9 @@ class Daemon:
 Kill = collections.namedtuple("Kill", "at what pids daemon")
 
 
+GIVEN_UP = 256      # by one fence: two slots with two credits of 64 jobs
+
+
 class Oracle:
     """Knows what was asked for, reads what was committed (replies) and what
     ran (the jobs' own files), and says what of it breaks a promise."""
@@ -492,7 +495,10 @@ class Lab:
             shutil.rmtree(self.dir)
 
     def fences(self):
-        """How often a gangerd or a child ended jobs because of the lease."""
+        """How many runs may be done again because a gangerd or a child gave
+        up what it had when the lease ended: what ran, and short jobs that were
+        over, with their results on the way. None if nobody gave up."""
         words = "no renewal for", "the lease ended"
-        return sum(any(w in line for w in words) for d in self.daemons
-                   for line in d.log().splitlines())
+        return GIVEN_UP * sum(any(w in line for w in words)
+                              for d in self.daemons
+                              for line in d.log().splitlines())
