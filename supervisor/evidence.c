@@ -126,12 +126,19 @@ put_age(struct buf *b, const char *what, mono_t at, mono_t now)
 		    (double)(now - at) / (double)DUR_S);
 }
 
+/* NULL: none. */
+static const char *
+last_line(const struct job *j)
+{
+	return (j->tail.line[(j->tail.next + JOB_TAIL_LINES - 1) %
+	    JOB_TAIL_LINES]);
+}
+
 /* What the job itself said last. */
 static void
 put_signs(struct buf *b, const struct job *j, mono_t now)
 {
-	const char *line = j->tail.line[(j->tail.next + JOB_TAIL_LINES - 1) %
-	    JOB_TAIL_LINES];
+	const char *line = j->stacks_at != 0 ? j->said : last_line(j);
 
 	put_age(b, "progress", j->progress_at, now);
 	if (j->progress_at != 0)
@@ -254,5 +261,12 @@ evidence_ask(struct proc *p)
 	(void)read_proc((pid_t)j->pid, "status", text, sizeof(text));
 	if ((status_field(text, "SigCgt:", 16) >> (SIGUSR2 - 1) & 1) == 0)
 		return (false);
-	return (kill((pid_t)j->pid, SIGUSR2) == 0);
+	if (kill((pid_t)j->pid, SIGUSR2) != 0)
+		return (false);
+	TAILQ_FOREACH(j, &p->jobs, ready) {
+		j->stacks_at = mono_now();
+		free(j->said);
+		j->said = last_line(j) != NULL ? xstrdup(last_line(j)) : NULL;
+	}
+	return (true);
 }

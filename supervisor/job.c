@@ -57,6 +57,7 @@ job_free(struct job **jp)
 	job_spec_fini(&j->spec);
 	free(j->line_sizes);
 	free(j->kept_message);
+	free(j->said);
 	free(j->evidence);
 	free(j->payload_new);
 	free(j->payload);
@@ -138,15 +139,28 @@ count_line(struct job *j, size_t n)
 	}
 }
 
+/* What a runner prints when it is asked for its stacks is no sign of life. */
+#define STACKS_TIME DUR_S
+
+static void
+note_output(struct job *j, const char *line, size_t n)
+{
+	mono_t now = mono_now();
+
+	if (j->stacks_at == 0 || now - j->stacks_at > STACKS_TIME) {
+		j->output_at = now;
+		j->stacks_at = 0;
+	}
+	tail_add(&j->tail, line, n);
+}
+
 void
 job_log(struct job *j, const char *stream, const char *line, size_t n)
 {
 	struct sup *sup = j->q->sup;
 
-	if (strcmp(stream, "evidence") != 0) {  /* ours, not the job's words */
-		j->output_at = mono_now();
-		tail_add(&j->tail, line, n);
-	}
+	if (strcmp(stream, "evidence") != 0)    /* ours, not the job's words */
+		note_output(j, line, n);
 	sup->stat.n[STAT_LOG_LINES]++;
 	if (sup->conf->supervisor.log_max_lines == 0)
 		return;

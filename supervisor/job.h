@@ -100,6 +100,8 @@ struct job {
 	int64_t pid;                /* of the job's own process; 0: none */
 	enum ask asked;
 
+	mono_t stacks_at;           /* its runner was asked for stacks; 0: no */
+	char *said;                 /* owns; its last line before that, or NULL */
 	char *evidence;             /* owns; what it was doing when it was ended */
 
 	/* An error that waits until all of the run is gone. */

@@ -31,6 +31,7 @@ def infer(job, model):
     if what == "raise":
         raise ValueError("no luck in python")
     if what == "hang":
+        print("about to hang", flush=True)
         job.progress(0.25, "about to hang")
         libc = ctypes.PyDLL(None)  # keeps the interpreter's lock
         while True:

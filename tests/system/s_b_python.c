@@ -21,16 +21,23 @@ python(void)
 }
 
 static struct rig *
-start_sdk(void)
+start_sdk_with(const char *top)
 {
 	struct rig *r = rig_new(0);
-	const char *ini = rig_fmt(r, "kill_grace = 1s\nload_timeout = 3s\n[pool p]\nslots = 1\n"
+	const char *ini = rig_fmt(r, "%skill_grace = 1s\nload_timeout = 3s\n"
+	    "[pool p]\nslots = 1\n"
 	    "[handler py]\nkind = runner\ncommand = %s @SRC@/sdk.py\n"
 	    "types = inference\nenv.PYTHONPATH = @SRC@/../../python\n",
-	    python());
+	    top, python());
 
 	rig_daemon_start(r, rig_daemon(r, "w1", ini));
 	return (r);
+}
+
+static struct rig *
+start_sdk(void)
+{
+	return (start_sdk_with(""));
 }
 
 /* One process answers both jobs; were it not kept the pids would differ. */
@@ -132,6 +139,8 @@ START_TEST(t_hung_runner_leaves_its_stacks)
 	ck_assert_ptr_nonnull(strstr(message, "ran past its timeout of 1 s"));
 	ck_assert_ptr_nonnull(strstr(message, "wchan "));
 	ck_assert_ptr_nonnull(strstr(message, "(0.25)"));
+	/* what it said itself, not what it was made to say */
+	ck_assert_ptr_nonnull(strstr(message, ": \"about to hang\""));
 	log = rig_log(r, Q_INF, "h1");
 	ck_assert_ptr_nonnull(strstr(log, "sdk.py\", line"));
 	ck_assert_ptr_nonnull(strstr(log, "in infer"));
@@ -140,6 +149,25 @@ START_TEST(t_hung_runner_leaves_its_stacks)
 	ck_assert_ptr_nonnull(strstr(log, "timeout after 1."));
 	rig_push(r, Q_INF, "{\"id\":\"h2\",\"input\":{\"do\":\"echo\"}}");
 	rig_wait_record(r, Q_INF, "h2", "done");
+	rig_stop(&r);
+}
+END_TEST
+
+/* The stacks that it prints are no sign of life. */
+START_TEST(t_hung_runner_without_progress_is_ended_in_time)
+{
+	struct rig *r = start_sdk_with("no_progress_timeout = 2s\n");
+	const char *message;
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"n1\",\"timeout\":60,"
+	    "\"max_attempts\":1,\"input\":{\"do\":\"hang\"}}");
+	rec = rig_wait_record(r, Q_INF, "n1", "failed");
+	message = js_str(rec, "error.message");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "no-progress");
+	ck_assert_ptr_nonnull(strstr(message, "last progress 2."));
+	ck_assert_ptr_nonnull(strstr(message, "last output 2."));
+	ck_assert_ptr_nonnull(strstr(rig_log(r, Q_INF, "n1"), "in infer"));
 	rig_stop(&r);
 }
 END_TEST
@@ -196,6 +224,7 @@ main(int argc, char **argv)
 	    t_sdk_exception_is_the_jobs_error,
 	    t_load_has_a_clock_of_its_own,
 	    t_hung_runner_leaves_its_stacks,
+	    t_hung_runner_without_progress_is_ended_in_time,
 	    t_sdk_batch_is_divided };
 	char cmd[512];
 
