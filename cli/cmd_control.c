@@ -1,5 +1,5 @@
 /*
- * ganger drain, resume, reload: ask one worker to do something, and wait
+ * ganger drain, resume, reload, upgrade: ask one worker to do something, and wait
  * until its status object shows that it has.
  */
 #include "config.h"
@@ -12,12 +12,14 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "conf/conf.h"
 
 #include "cli/fleet.h"
 #include "cli/out.h"
 #include "cli/rds.h"
 
 #define PATIENCE (10 * DUR_S)
+#define UPGRADE_PATIENCE (75 * DUR_S) /* gangerd gives up after 60 */
 #define LOOK_MS 50
 
 /* Whether status shows that the operation took effect. */
@@ -43,6 +45,15 @@ config_changed(const json_t *before, const json_t *now)
 	return (js_num(a, "loaded_at") != js_num(b, "loaded_at"));
 }
 
+/* Another process says so, or this one that it could not. */
+static bool
+is_upgraded(const json_t *before, const json_t *now)
+{
+	return (js_get(now, "upgrade") != NULL &&
+	    js_num(js_get(before, "upgrade"), "at") !=
+	    js_num(js_get(now, "upgrade"), "at"));
+}
+
 /* Sends {"op": op}; dies if nobody listens. */
 static void
 ask_worker(struct cli *cli, const char *worker, const char *op)
@@ -60,14 +71,16 @@ static json_t *
 await_effect(struct cli *cli, const char *worker, const json_t *before,
     effect_f *shows)
 {
-	mono_t deadline = cli_deadline(cli, PATIENCE);
+	mono_t deadline = cli_deadline(cli, shows == is_upgraded ?
+	    UPGRADE_PATIENCE : PATIENCE);
 	json_t *now;
 
 	for (;;) {
 		now = worker_status(cli, worker);
-		if (now == NULL)
+		/* between the old process and the new one there is none */
+		if (now == NULL && shows != is_upgraded)
 			cli_die(CLI_UNREACHABLE, "worker %s is gone", worker);
-		if (shows(before, now))
+		if (now != NULL && shows(before, now))
 			return (now);
 		json_decref(now);
 		if (mono_now() >= deadline)
@@ -101,7 +114,8 @@ say_outcome(struct cli *cli, const char *worker, const char *member,
 static int
 control(struct cli *cli, const char *op, effect_f *shows, const char *member)
 {
-	const char *worker = cli->argv[0];
+	const char *worker = cli->argc > 0 ? cli->argv[0] :
+	    cli_conf(cli)->supervisor.worker_id;
 	json_t *before, *now;
 	int rc;
 
@@ -137,4 +151,10 @@ int
 cmd_reload(struct cli *cli)
 {
 	return (control(cli, "reload", config_changed, "config"));
+}
+
+int
+cmd_upgrade(struct cli *cli)
+{
+	return (control(cli, "upgrade", is_upgraded, "upgrade"));
 }

@@ -62,6 +62,13 @@
 	CMD(reload, "WORKER", 1, 1, O(TIMEOUT), \
 	    "let a worker read its configuration again", \
 	    "Asks the worker to reload, waits for the outcome and shows it.") \
+	CMD(upgrade, "[WORKER]", 0, 1, O(TIMEOUT), \
+	    "replace a worker's program, its jobs run on", \
+	    "Asks the worker, or the one of the configuration file, to start its " \
+	    "program anew, from the file that has its name now, and to hand over " \
+	    "to it. The jobs that run stay with the old process until they end. " \
+	    "Waits for the outcome and shows it; where the new program can't " \
+	    "take over, the old one goes on and the exit status is 1.") \
 	CMD(models, "", 0, 0, O(DIR), \
 	    "list the model store", \
 	    "Lists the models and versions below the [models] dir of the " \

@@ -97,8 +97,11 @@ first_accepted(struct sup *sup)
 	sup->beaten = true;
 	log_info("main", "worker %s is ready: %u slot(s), containment %s",
 	    sup->id, sup->nslots, contain_way_name(sup->way));
+	if (sup->is_heir)
+		heir_up(sup);
+	else
+		notify_ready(sup);
 	sup_announce(sup, 0);
-	notify_ready(sup);
 }
 
 /* Another run's status is in our place. */
@@ -215,6 +218,8 @@ beat_send(struct sup *sup)
 {
 	struct redis *r;
 
+	if (sup->heir.waiting)
+		return;         /* the id is not ours yet */
 	sup->beat_again = MONO_NEVER;
 	sup->beat_sent = mono_now();
 	(void)script_call(sup->main, build(sup), answered, sup);

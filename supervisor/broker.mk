@@ -11,6 +11,7 @@ SUP_BROKER_BUILT = supervisor/lua_embed.c
 SUP_LUA = \
 	supervisor/lua/beat.lua supervisor/lua/claim.lua \
 	supervisor/lua/commit.lua supervisor/lua/glance.lua \
+	supervisor/lua/move.lua \
 	supervisor/lua/note.lua supervisor/lua/permit.lua \
 	supervisor/lua/pluck.lua supervisor/lua/promote.lua supervisor/lua/reap.lua \
 	supervisor/lua/recover.lua supervisor/lua/renew.lua \

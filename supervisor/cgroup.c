@@ -139,6 +139,22 @@ cgroup_own_in(const char *controller, const char *mounts, const char *places)
 	return (NULL);
 }
 
+/*
+ * A process that another gangerd started for its upgrade stands in the leaf
+ * that one made for itself (cage_delegate): what it may use is above.
+ */
+static void
+leave_leaf(char *dir)
+{
+	char *slash = dir != NULL ? strrchr(dir, '/') : NULL;
+	size_t n = slash != NULL ? strlen(slash) : 0;
+
+	if (n > strlen("/ganger-.main") &&
+	    strncmp(slash, "/ganger-", strlen("/ganger-")) == 0 &&
+	    strcmp(slash + n - strlen(".main"), ".main") == 0)
+		*slash = '\0';
+}
+
 char *
 cgroup_own(const char *controller)
 {
@@ -146,6 +162,7 @@ cgroup_own(const char *controller)
 	char *places = cgroup_read("/proc/self", "cgroup");
 	char *dir = cgroup_own_in(controller, mounts, places);
 
+	leave_leaf(dir);
 	free(mounts);
 	free(places);
 	return (dir);

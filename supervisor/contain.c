@@ -155,6 +155,19 @@ end_former(void)
 		    "worker can't be ended", n);
 }
 
+void
+contain_end(const char *worker_id, const char *run_dir)
+{
+	char *ours = mark_prefix;
+
+	mark_prefix = safe_name(worker_id, run_dir);
+	remove_former(mark_prefix);
+	end_former();
+	cage_clean();
+	free(mark_prefix);
+	mark_prefix = ours;
+}
+
 static bool
 open_branch(size_t i, const char *name)
 {

@@ -41,6 +41,8 @@ struct contain {
 enum contain_way contain_open(const char *worker_id, const char *run_dir,
     enum contain_way wanted);
 void contain_close(void);
+/* Ends what a dead run of that name left, as contain_open does for our own. */
+void contain_end(const char *worker_id, const char *run_dir);
 const char *contain_way_name(enum contain_way way);
 /* Cgroups may be made: not where the configuration wants a sweep. */
 bool contain_may_cgroups(void);

@@ -60,15 +60,24 @@ op_ping(struct sup *sup, json_t *o)
 	beat_send(sup);
 }
 
+static void
+op_upgrade(struct sup *sup, json_t *o)
+{
+	sup->pending.upgrade = true;
+}
+
+/* always: also for a process that is not the daemon, but has jobs. */
 static const struct {
 	const char *name;
 	void (*func)(struct sup *, json_t *);
+	bool always;
 } ops[] = {
-	{ "cancel", op_cancel },
-	{ "drain", op_drain },
-	{ "resume", op_resume },
-	{ "reload", op_reload },
-	{ "ping", op_ping },
+	{ "cancel", op_cancel, true },
+	{ "drain", op_drain, false },
+	{ "resume", op_resume, false },
+	{ "reload", op_reload, false },
+	{ "upgrade", op_upgrade, false },
+	{ "ping", op_ping, true },
 };
 
 static void
@@ -87,7 +96,9 @@ message(void *priv, redisReply *r)
 	name = json_string_value(json_object_get(o, "op"));
 	for (i = 0; name != NULL && i < NELEM(ops); i++)
 		if (strcmp(name, ops[i].name) == 0) {
-			ops[i].func(sup, o);
+			if (ops[i].always || (!upgrade_leaving(sup) &&
+			    !sup->heir.waiting))
+				ops[i].func(sup, o);
 			break;
 		}
 	if ((name == NULL || i == NELEM(ops)) && log_limit(&limit))

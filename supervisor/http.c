@@ -233,7 +233,26 @@ on_resume(evutil_socket_t fd, short what, void *priv)
 {
 	struct http *h = priv;
 
-	(void)evconnlistener_enable(h->listener);
+	if (!h->paused)
+		(void)evconnlistener_enable(h->listener);
+}
+
+void
+http_pause(struct http *h, bool pause)
+{
+	if (h == NULL)
+		return;
+	h->paused = pause;
+	if (pause)
+		(void)evconnlistener_disable(h->listener);
+	else
+		(void)evconnlistener_enable(h->listener);
+}
+
+int
+http_socket(const struct http *h)
+{
+	return (h == NULL ? -1 : (int)evconnlistener_get_fd(h->listener));
 }
 
 /* Without this libevent would try again and again, and say so each time. */
@@ -321,7 +340,11 @@ http_open(struct sup *sup, struct http **hp)
 	int fd, r;
 
 	*hp = NULL;
-	if ((r = http_bind(sup, c, &fd)) != 0 || fd < 0)
+	if (sup->heir.http_fd >= 0 &&
+	    strcmp(sup->heir.listen, c->listen) == 0) {
+		fd = sup->heir.http_fd;
+		sup->heir.http_fd = -1;
+	} else if ((r = http_bind(sup, c, &fd)) != 0 || fd < 0)
 		return (r);
 	*hp = new_server(sup);
 	http_listen(*hp, c, &fd);

@@ -3,11 +3,17 @@
 #define SUPERVISOR_HTTP_H
 
 struct conf_http;
+#include <stdbool.h>
+
 struct http;
 struct sup;
 
 /* Listens as configured; *hp NULL if HTTP is off. 0 or -ERR_SYSTEM. */
 int http_open(struct sup *sup, struct http **hp);
+/* Accepts no connections, or again; h may be NULL. */
+void http_pause(struct http *h, bool pause);
+/* The socket that it listens on; -1 if HTTP is off. */
+int http_socket(const struct http *h);
 void http_close(struct http **hp);
 /* Streams of events listen at the Redis of the moment; clients come again. */
 void http_new_redis(struct sup *sup);

@@ -51,6 +51,7 @@ struct http {
 	struct evhttp_bound_socket *bound; /* lent by evhttp; NULL: not yet */
 	struct evconnlistener *listener;  /* lent by it */
 	struct event *resume;             /* accepts again; owns */
+	bool paused;                      /* by http_pause */
 	TAILQ_HEAD(, ask) asks;           /* all that are not freed yet */
 	unsigned nasks;
 	struct events *events;            /* owns; NULL: nobody listens */

@@ -42,6 +42,7 @@ struct fleet {
 	size_t bytes;
 	char **queues;          /* owns */
 	unsigned nqueues;
+	char *own;              /* owns; our id when it was asked for */
 };
 
 static void
@@ -180,7 +181,7 @@ on_statuses(struct ask *a, unsigned first, redisReply *r)
 		e = r->element[i];
 		w = &f->workers[first + i];
 		if (e->type != REDIS_REPLY_STRING ||
-		    strcmp(w->id, a->sup->id) == 0)
+		    strcmp(w->id, f->own) == 0)
 			continue;
 		take_status(f, w, e->str, e->len);
 		e->str = NULL;
@@ -235,7 +236,8 @@ fleet_load(struct ask *a, ask_f *next)
 	a->fleet = f;
 	a->next = next;
 	add_known_queues(f, a->sup);
-	add_worker(f, a->sup->id);
+	f->own = xstrdup(a->sup->id);   /* an upgrade gives us another one */
+	add_worker(f, f->own);
 	key = str_fmt("%s:workers", a->sup->conf->redis.prefix);
 	(void)snprintf(last, sizeof(last), "%d", WORKERS_MAX - 1);
 	argv[1] = key;
@@ -262,6 +264,7 @@ fleet_free(struct fleet **fp)
 		free(f->queues[i]);
 	free(f->workers);
 	free(f->queues);
+	free(f->own);
 	f->magic = 0;
 	free(f);
 }
@@ -297,7 +300,7 @@ add_own(struct ask *a)
 	status_put(&own, a->sup);
 	text = buf_take(&own, &len);
 	f->bytes = 0;           /* whatever the others' size, ours is shown */
-	for (i = 0; strcmp(f->workers[i].id, a->sup->id) != 0; i++)
+	for (i = 0; strcmp(f->workers[i].id, f->own) != 0; i++)
 		continue;
 	take_status(f, &f->workers[i], text, len);
 	buf_fini(&own);

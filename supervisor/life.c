@@ -21,7 +21,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/pid.h"
-#include "base/str.h"
 #include "conf/conf.h"
 
 #include "supervisor/sup.h"
@@ -90,15 +89,9 @@ life_make_run_dir(const struct conf *c)
 void
 life_make_dirs(const struct conf *c)
 {
-	char *work = str_fmt("%s/work", c->supervisor.run_dir);
-
 	make_dir(c, c->supervisor.state_dir, 0700);
-	/* what a former run was killed over */
-	(void)dir_remove(work);
-	make_dir(c, work, 0700);
 	if (c->models.dir[0] != '\0')
 		make_dir(c, c->models.dir, 0755);
-	free(work);
 }
 
 /* ---- the pidfile ---- */
@@ -145,8 +138,8 @@ lock_pidfile(int fd, char *holder, size_t size)
 
 /* A daemon that stops removes its pidfile: what was locked may be a file
  * without a name by now, of which another start sees nothing. */
-static bool
-still_named(int fd, const char *path)
+bool
+life_is_file(int fd, const char *path)
 {
 	struct stat here, there;
 
@@ -169,7 +162,7 @@ life_hold_pidfile(const char *path)
 			life_die(EX_CANTCREAT, "already running: pidfile %s "
 			    "is held by process %s", path,
 			    holder[0] != '\0' ? holder : "?");
-		if (still_named(fd, path))
+		if (life_is_file(fd, path))
 			return (fd);
 		(void)close(fd);
 	}
@@ -278,8 +271,8 @@ life_background(void)
  * stderr goes to syslog from now on, and stays only where stderr is a file or
  * where there is no syslog.
  */
-static void
-let_stderr_go(const struct conf *c)
+void
+life_leave_stderr(const struct conf *c)
 {
 	struct stat st;
 	int null;
@@ -305,5 +298,5 @@ sup_announce(struct sup *sup, int code)
 	(void)!write(sup->announce_fd, &byte, 1);
 	fd_close(&sup->announce_fd);
 	if (code == 0)
-		let_stderr_go(sup->conf);
+		life_leave_stderr(sup->conf);
 }

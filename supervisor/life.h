@@ -6,6 +6,8 @@
 #ifndef SUPERVISOR_LIFE_H
 #define SUPERVISOR_LIFE_H
 
+#include <stdbool.h>
+
 struct conf;
 
 /* "gangerd: ..." on stderr, and exit. */
@@ -14,12 +16,14 @@ _Noreturn void life_die(int code, const char *fmt, ...)
 
 /* run_dir is there, ours, and nobody else may write into it. */
 void life_make_run_dir(const struct conf *c);
-/* The other folders; empties that of running jobs. With the pidfile held. */
+/* The other folders, but that of running jobs (berth.h). */
 void life_make_dirs(const struct conf *c);
 
 /* The pidfile, locked as long as the descriptor is open; dies with 73 where
  * another process holds it. */
 int life_hold_pidfile(const char *path);
+/* The descriptor is of the file that has that name now. */
+bool life_is_file(int fd, const char *path);
 void life_write_pid(int fd);
 
 /* Where we hold secrets and are not root: jobs of the same user can neither
@@ -35,5 +39,7 @@ void life_drop_rights(const struct conf *c);
  * failed start as one. Returns, in the child, where to write that word.
  */
 int life_background(void);
+/* In the background and up: the log leaves a stderr that is not ours alone. */
+void life_leave_stderr(const struct conf *c);
 
 #endif

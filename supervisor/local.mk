@@ -8,6 +8,7 @@ libsup_a_CPPFLAGS = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(EVENT_CFLAGS) \
 libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/admit.c supervisor/admit.h \
 	supervisor/beat.c supervisor/beat.h \
+	supervisor/berth.c supervisor/berth.h \
 	supervisor/cage.c supervisor/cage.h \
 	supervisor/cancel.c supervisor/cancel.h \
 	supervisor/cgroup.c supervisor/cgroup.h \
@@ -20,6 +21,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/evidence.c supervisor/evidence.h \
 	supervisor/finish.c supervisor/finish.h \
 	supervisor/forget.c supervisor/forget.h \
+	supervisor/heir.c \
 	supervisor/intake.c supervisor/intake.h \
 	supervisor/job.c supervisor/job.h \
 	supervisor/lease.c supervisor/lease.h \
@@ -54,6 +56,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/stop.c supervisor/stop.h \
 	supervisor/sup.h \
 	supervisor/sweep.c supervisor/sweep.h \
+	supervisor/upgrade.c supervisor/upgrade.h \
 	supervisor/watch.c supervisor/watch.h
 nodist_libsup_a_SOURCES = $(SUP_BROKER_BUILT) $(SUP_HTTP_BUILT)
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/obj.h"
 
+#include "supervisor/beat.h"
 #include "supervisor/conn.h"
 #include "supervisor/guess.h"
 #include "supervisor/intake.h"
@@ -60,6 +61,12 @@ on_reopen(struct sup *sup)
 }
 
 static void
+on_upgrade(struct sup *sup)
+{
+	sup->pending.upgrade = true;
+}
+
+static void
 on_drain(struct sup *sup)
 {
 	sup->pending.drain = true;
@@ -81,6 +88,7 @@ static const struct {
 	{ SIGHUP, on_reload },
 	{ SIGUSR1, on_reopen },
 	{ SIGUSR2, on_drain },
+	{ SIGURG, on_upgrade },  /* without a handler it does nothing */
 	{ SIGCHLD, on_death },
 };
 
@@ -156,7 +164,8 @@ process_deaths(struct sup *sup)
 	/* What a dead child sent before its end is older than its end. */
 	route_drain(sup->route);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if ((p = proc_of(sup, pid)) != NULL)
+		if (!upgrade_exited(sup, pid, status) &&
+		    (p = proc_of(sup, pid)) != NULL)
 			proc_exited(p, status);
 }
 
@@ -191,7 +200,13 @@ turn(struct sup *sup)
 	}
 	if (sup->pending.reopen) {
 		sup->pending.reopen = false;
-		(void)log_reopen();
+		stop_reopen(sup);
+	}
+	if (sup->pending.upgrade) {
+		sup->pending.upgrade = false;
+		upgrade_begin(sup);
+		if (sup->ready)
+			beat_send(sup);
 	}
 	reload_phase(sup);
 	if (sup->pending.deaths)
@@ -207,6 +222,8 @@ turn(struct sup *sup)
 	process_feed(sup);
 	intake_phase(sup);        /* new work last, for slots that are idle */
 	settle_flush(sup);
+	upgrade_phase(sup);
+	heir_phase(sup);
 	sup_flush(sup);
 	notify_phase(sup);
 	log_tick();

@@ -224,8 +224,7 @@ open_sockets(struct sup *sup)
 {
 	const struct conf *c = sup->conf;
 
-	sup->endpoint = str_fmt("ipc://%s/children.sock",
-	    c->supervisor.run_dir);
+	sup->endpoint = str_fmt("ipc://%s", sup->berth.socket);
 	if (strlen(sup->endpoint) - 6 > 107) {
 		log_err("main", "run_dir %s is too long for a socket's path",
 		    c->supervisor.run_dir);
@@ -243,6 +242,8 @@ open_sockets(struct sup *sup)
 		    strerror(errno));
 		return (EX_OSERR);
 	}
+	if (sup->heir.waiting)
+		http_pause(sup->http, true);
 	return (EX_OK);
 }
 
@@ -289,6 +290,8 @@ end(struct sup *sup)
 	reload_drop(sup);
 	beat_leave(sup);
 	sup_flush(sup);
+	upgrade_close(sup);
+	heir_close(sup);
 	http_close(&sup->http);
 	/* claims and calls in flight are answered with NULL and set aside */
 	sup->ready = false;
@@ -327,7 +330,8 @@ serve(struct sup *sup)
 	int code;
 
 	schedule_open(sup);
-	start_slots(sup);
+	if (!sup->heir.waiting)
+		start_slots(sup);
 	log_info("main", "gangerd %s worker=%s pid=%d slots=%u http=%s",
 	    PACKAGE_VERSION, sup->id, (int)getpid(), sup->nslots,
 	    listen[0] != '\0' ? listen : "off");
@@ -338,15 +342,24 @@ serve(struct sup *sup)
 	return (code);
 }
 
+/* The pidfile is ours: it is not another process's by now, nor still. */
+static void
+remove_pidfile(const struct sup *sup, const char *pidfile)
+{
+	if (sup->pid_fd >= 0 && !sup->heir.waiting)
+		(void)unlink(pidfile);
+}
+
 static int
-run(struct sup *sup, int pid_fd, const char *pidfile)
+run(struct sup *sup, const char *pidfile)
 {
 	const struct conf *c = sup->conf;
-	char *work = str_fmt("%s/work", c->supervisor.run_dir);
 	int code;
 
 	open_base(sup);
 	place_begin(&sup->place);
+	if (sup->heir.sock >= 0)
+		heir_begin(sup);
 	make_run_mark(sup);
 	sup->started_at = wall_now();
 	sup->ncpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
@@ -356,16 +369,18 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 	sup->events = str_fmt("%s:events", c->redis.prefix);
 	sup->child_path = find_child();
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
-	sup->way = contain_open(sup->id, c->supervisor.run_dir,
+	(void)berth_clear_others(c, &sup->berth);
+	sup->way = contain_open(sup->berth.name, c->supervisor.run_dir,
 	    (enum contain_way)c->supervisor.containment);
 	if (sup->way == CONTAIN_AUTO) {
-		(void)unlink(pidfile);
+		remove_pidfile(sup, pidfile);
 		sup_announce(sup, EX_CONFIG);
 		exit(EX_CONFIG);
 	}
 	pin_clean();
 	reload_limits(sup);
-	life_write_pid(pid_fd);
+	if (!sup->heir.waiting)
+		life_write_pid(sup->pid_fd);
 	sup_connect(sup);
 	make_pools(sup);
 	forget_load(sup);
@@ -373,9 +388,8 @@ run(struct sup *sup, int pid_fd, const char *pidfile)
 		code = serve(sup);
 	sup_announce(sup, code);
 	end(sup);
-	(void)dir_remove(work);
-	(void)unlink(pidfile);
-	free(work);
+	berth_leave(&sup->berth);
+	remove_pidfile(sup, pidfile);
 	return (code);
 }
 
@@ -405,9 +419,9 @@ absolute_variable(const char *name)
 
 /* Where to tell that we are up; -1: we stay in the foreground. */
 static int
-take_ground(struct args *a)
+take_ground(const struct args *a, bool heir)
 {
-	if (a->foreground)
+	if (a->foreground || heir)
 		return (-1);
 	absolute_variable("GANGER_CHILD");
 	absolute_variable("GANGER_PLUGIN_DIR");
@@ -423,6 +437,31 @@ open_log(const struct conf *c)
 		    strerror(errno));
 }
 
+/* As it is found again when another file has its name. */
+static char *
+own_program(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[n > 0 ? n : 0] = '\0';
+	return (xstrdup(path));
+}
+
+/* The pidfile's lock comes with us from the old process, if there is one. */
+static int
+take_pidfile(const struct conf *c, struct heir *h)
+{
+	const char *path = c->supervisor.pidfile;
+	int fd = h->pid_fd;
+
+	h->pid_fd = -1;
+	if (fd >= 0 && life_is_file(fd, path))
+		return (fd);
+	fd_close(&fd);
+	return (life_hold_pidfile(path));
+}
+
 static struct sup *
 sup_new(const struct args *a, struct conf *c, const struct place *place)
 {
@@ -433,6 +472,10 @@ sup_new(const struct args *a, struct conf *c, const struct place *place)
 	sup->place = *place;            /* takes what it owns */
 	sup->conf_path = a->file != NULL ? absolute(a->file) : NULL;
 	sup->pidfile_arg = a->pidfile != NULL ? absolute(a->pidfile) : NULL;
+	(void)cpus_get_affinity(0, &sup->born);
+	sup->foreground = a->foreground;
+	sup->program = own_program();
+	sup->upgrade.stderr_fd = -1;
 	sup->id = c->supervisor.worker_id;
 	sup->beat_again = MONO_NEVER;
 	TAILQ_INIT(&sup->queues);
@@ -453,6 +496,7 @@ sup_free(struct sup *sup)
 	place_close(&sup->place);
 	free(sup->conf_path);
 	free(sup->pidfile_arg);
+	free(sup->program);
 	free(sup->reload_text);
 	notify_close(&sup->notify);
 	free(sup);
@@ -464,7 +508,10 @@ main(int argc, char **argv)
 	struct args a = parse_args(argc, argv);
 	struct conf *c = load_conf(&a);
 	struct place place;
+	struct berth berth;
+	struct heir heir;
 	struct sup *sup;
+	bool is_heir;
 	int pid_fd, code;
 
 	if (a.dump) {
@@ -482,19 +529,27 @@ main(int argc, char **argv)
 		return (EX_OK);
 	}
 	(void)umask(022);
+	is_heir = heir_open(&heir);
 	life_make_run_dir(c);
-	pid_fd = life_hold_pidfile(c->supervisor.pidfile);
+	pid_fd = take_pidfile(c, &heir);
 	life_make_dirs(c);
+	berth_take(c, &berth);
 	life_drop_rights(c);
 	life_hide(c);
 	open_log(c);
 	sup = sup_new(&a, c, &place);
+	sup->argv = argv;
+	sup->pid_fd = pid_fd;
+	sup->berth = berth;
+	sup->heir = heir;
+	sup->is_heir = is_heir;
 	notify_open(&sup->notify);
-	sup->announce_fd = take_ground(&a);
+	sup->announce_fd = take_ground(&a, is_heir);
 	sup_hold_signals();
-	code = run(sup, pid_fd, c->supervisor.pidfile);
+	code = run(sup, c->supervisor.pidfile);
+	pid_fd = sup->pid_fd;
 	sup_free(sup);
 	log_close();
-	(void)close(pid_fd);
+	fd_close(&pid_fd);
 	return (code);
 }

@@ -148,6 +148,14 @@ notify_stopping(struct sup *sup, dur_t patience)
 	    sup->njobs);
 }
 
+void
+notify_hand_over(struct sup *sup, pid_t pid)
+{
+	tell(&sup->notify, "MAINPID=%d\nSTATUS=handed over to process %d",
+	    (int)pid, (int)pid);
+	notify_close(&sup->notify);
+}
+
 static void
 tell_status(struct sup *sup)
 {

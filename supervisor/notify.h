@@ -11,6 +11,7 @@
 #define SUPERVISOR_NOTIFY_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/clock.h"
 
@@ -34,6 +35,8 @@ void notify_ready(struct sup *sup);
 void notify_reloading(struct sup *sup);
 /* The stop began; it may take so long from now on. */
 void notify_stopping(struct sup *sup, dur_t patience);
+/* Another process is the daemon: it is named, and we fall silent. */
+void notify_hand_over(struct sup *sup, pid_t pid);
 /* Each turn: watchdog and status. */
 void notify_phase(struct sup *sup);
 

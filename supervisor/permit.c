@@ -134,6 +134,16 @@ answered(void *priv, redisReply *r)
 	}
 }
 
+/* A lease as the hashes of running jobs have it; static, until the next. */
+static const char *
+lease_of(const struct job *j, const char *leased)
+{
+	static char text[1024];
+
+	(void)snprintf(text, sizeof(text), "%s %s", leased, j->field);
+	return (text);
+}
+
 /* The two keys of each limit and the job's lease, each with its NUL. */
 static void
 put_names(struct buf *b, const struct job *j, const struct limit *limits,
@@ -178,6 +188,28 @@ permit_ask(struct job *j)
 	if (n == 0 || script_call(j->q->redis->main, a, answered, j) != 0)
 		finish_return(j, CAUSE_SHUTDOWN);
 	buf_fini(&text);
+}
+
+void
+permit_rename(const struct job *j, const char *old_leased, bool drop)
+{
+	struct sup *sup = j->q->sup;
+	struct limit limits[2];
+	unsigned n = limits_of(j, limits), i;
+
+	for (i = 0; i < n; i++) {
+		if (limits[i].max == 0)
+			continue;
+		(void)conn_cmd(sup->main, NULL, NULL,
+		    "HSET {%s:limits}:%s:%s:running %s 1",
+		    sup->conf->redis.prefix, limits[i].kind, limits[i].name,
+		    lease_of(j, j->q->leased));
+		if (drop)
+			(void)conn_cmd(sup->main, NULL, NULL,
+			    "HDEL {%s:limits}:%s:%s:running %s",
+			    sup->conf->redis.prefix, limits[i].kind,
+			    limits[i].name, lease_of(j, old_leased));
+	}
 }
 
 void

@@ -16,6 +16,9 @@ bool permit_needed(const struct job *j);
 /* Asks for leave to start a job; takes it, and hands it to its pool once it
  * may, or puts it off. */
 void permit_ask(struct job *j);
+/* A running job's lease goes to another hash: it is counted under both until
+ * the old name is dropped. */
+void permit_rename(const struct job *j, const char *old_leased, bool drop);
 /* A phase of the turn: jobs that were refused ask again. */
 void permit_phase(struct sup *sup);
 

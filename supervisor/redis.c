@@ -123,6 +123,8 @@ became_ready(struct redis *r)
 	struct queue *q;
 
 	r->ready = true;
+	if (r->role == REDIS_OURS)
+		upgrade_reconnected(sup);
 	TAILQ_FOREACH(q, &sup->queues, link) {
 		if (q->redis != r)
 			continue;
@@ -134,6 +136,8 @@ became_ready(struct redis *r)
 		return;
 	sup->ready = true;
 	sup->redis_seen = mono_now();
+	if (sup->heir.waiting)
+		heir_prepared(sup);
 	beat_send(sup);
 }
 

@@ -436,7 +436,9 @@ reload_phase(struct sup *sup)
 	struct buf why;
 
 	if (sup->reload == NULL) {
-		if (!sup->pending.reload)
+		/* the next process reads the file as it is then */
+		if (!sup->pending.reload || sup->heir.waiting ||
+		    sup->upgrade.state != UPGRADE_NONE)
 			return;
 		sup->pending.reload = false;
 		begin(sup);

@@ -75,6 +75,8 @@ keep_slot(struct proc *p, const struct plan_slot *where, bool touched)
 	proc_plan(p, where);
 	p->leaving = false;
 	p->slot.wanted = true;
+	if (heir_holds(p->sup, p))
+		return;         /* it is started when it may be */
 	if (p->slot.state == SLOT_DOWN || (touched &&
 	    (p->slot.state == SLOT_BACKOFF ||
 	    p->slot.state == SLOT_QUARANTINED)))
@@ -108,7 +110,8 @@ add_slot(struct pool *pool, const struct plan_slot *where)
 	sup->slots[i] = p;
 	pool_grow(pool, pool->nprocs + 1);
 	pool->procs[pool->nprocs++] = p;
-	slot_event(&p->slot, EV_START, mono_now(), WHY_NONE);
+	if (!heir_holds(sup, p))
+		slot_event(&p->slot, EV_START, mono_now(), WHY_NONE);
 }
 
 static void

@@ -23,6 +23,7 @@
 	X(SCHEDULE, schedule, "one firing of a schedule, once per fleet") \
 	X(BEAT, beat, "heartbeat and status of this worker") \
 	X(PERMIT, permit, "leave to start a job of a limited handler or model") \
+	X(MOVE, move, "the leases of a run go on under another name") \
 	X(GLANCE, glance, "how much lies in a queue, and its oldest jobs")
 
 enum script_id {

@@ -172,12 +172,12 @@ static int
 send_packet(const struct proc *p, int fd)
 {
 	const struct conf *c = p->sup->conf;
-	char *work = str_fmt("%s/work", c->supervisor.run_dir);
 	struct start s = { .slot = p->slot.index, .gen = p->slot.gen,
 		.endpoint = p->sup->endpoint, .cpus = p->where.cpus_text,
 		.devices = p->where.devices,
 		.ncpus = cpus_count(&p->where.cpus),
-		.work_dir = work, .state_dir = c->supervisor.state_dir,
+		.work_dir = p->sup->berth.work,
+		.state_dir = c->supervisor.state_dir,
 		.model_dir = c->models.dir,
 		.max_models = (uint32_t)c->models.max_models,
 		.max_result_size = c->supervisor.max_result_size,
@@ -197,7 +197,6 @@ send_packet(const struct proc *p, int fd)
 	n = n >= 0 && (size_t)n == b.len ? 0 : -ERR_SYSTEM;
 	buf_fini(&b);
 	free(s.handlers);
-	free(work);
 	return ((int)n);
 }
 

@@ -194,6 +194,18 @@ put_queues(struct jsonw *w, const struct sup *sup)
 	jsonw_end(w);
 }
 
+/* Outcome of the last attempt. */
+static void
+put_upgrade(struct jsonw *w, const struct upgrade *u)
+{
+	jsonw_key(w, "upgrade");
+	jsonw_obj(w);
+	jsonw_kbool(w, "ok", u->ok);
+	jsonw_kint(w, "at", u->at);
+	jsonw_kstr(w, "message", u->text);
+	jsonw_end(w);
+}
+
 void
 status_put(struct buf *b, const struct sup *sup)
 {
@@ -217,6 +229,8 @@ status_put(struct buf *b, const struct sup *sup)
 	jsonw_kstr(&w, "containment", contain_way_name(sup->way));
 	put_redis(&w, sup);
 	put_config(&w, sup);
+	if (sup->upgrade.at > 0)
+		put_upgrade(&w, &sup->upgrade);
 	put_queues(&w, sup);
 	put_counters(&w, sup);
 	jsonw_key(&w, "slots");

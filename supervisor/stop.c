@@ -57,7 +57,8 @@ stop_resume(struct sup *sup)
 	}
 	for (i = 0; i < sup->nslots; i++)
 		if (sup->slots[i] != NULL && !sup->slots[i]->leaving &&
-		    sup->mode == MODE_RUNNING)
+		    sup->mode == MODE_RUNNING &&
+		    !heir_holds(sup, sup->slots[i]))
 			slot_event(&sup->slots[i]->slot, EV_START, mono_now(),
 			    WHY_NONE);
 	TAILQ_FOREACH(q, &sup->queues, link)
@@ -97,6 +98,9 @@ begin(struct sup *sup)
 	dur_t grace = sup->conf->supervisor.shutdown_grace;
 
 	sup->mode = MODE_STOPPING;
+	sup->left_alone = false;
+	upgrade_abort(sup);
+	heir_pass(sup, "stop");
 	sup->stop_deadline = mono_add(mono_now(), grace);
 	log_info("stop", "stopping: %u job(s) may end within %g s",
 	    sup->njobs, (double)grace / (double)DUR_S);
@@ -112,6 +116,8 @@ hasten(struct sup *sup)
 	if (sup->hastened)
 		return;
 	sup->hastened = true;
+	upgrade_abort(sup);
+	heir_pass(sup, "quick");
 	sup->mode = MODE_STOPPING;
 	log_info("stop", "stopping now: %u job(s) are ended by the ladder",
 	    sup->njobs);
@@ -121,11 +127,39 @@ hasten(struct sup *sup)
 }
 
 void
+stop_leave(struct sup *sup)
+{
+	sup->mode = MODE_STOPPING;
+	sup->left_alone = true;
+	give_back_waiting(sup);
+	post_all(sup, EV_DRAIN, EV_STOP);
+}
+
+void
+stop_by_heir(struct sup *sup)
+{
+	sup->pending.stop++;
+}
+
+void
+stop_by_heir_quickly(struct sup *sup)
+{
+	sup->pending.stop += 2;
+}
+
+void
+stop_reopen(struct sup *sup)
+{
+	(void)log_reopen();
+	heir_pass(sup, "reopen");
+}
+
+void
 stop_process(struct sup *sup)
 {
 	if (sup->pending.stop >= 2)
 		hasten(sup);
-	else if (sup->mode != MODE_STOPPING)
+	else if (sup->mode != MODE_STOPPING || sup->left_alone)
 		begin(sup);
 	else if (mono_now() >= sup->stop_deadline)
 		hasten(sup);
@@ -162,7 +196,8 @@ stop_complete(struct sup *sup)
 {
 	mono_t now = mono_now();
 
-	if (sup->mode != MODE_STOPPING || !slots_empty(sup))
+	if (sup->mode != MODE_STOPPING || !slots_empty(sup) ||
+	    (sup->heir.up && heir_has_old(sup)))
 		return (false);
 	if (redis_told(sup) || !sup->beaten)
 		return (true);

@@ -10,7 +10,9 @@
 #include <sys/types.h>
 
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "conf/conf.h"
+#include "supervisor/berth.h"
 #include "supervisor/cancel.h"
 #include "supervisor/conn.h"
 #include "supervisor/contain.h"
@@ -22,6 +24,7 @@
 #include "supervisor/redis.h"
 #include "supervisor/slot.h"
 #include "supervisor/stat.h"
+#include "supervisor/upgrade.h"
 
 #define SUP_MAGIC 0x73757021u
 
@@ -40,7 +43,7 @@ enum sup_mode { MODE_RUNNING, MODE_DRAINING, MODE_STOPPING };
 
 /* What signals and timers asked for; acted on in the phases of a turn. */
 struct pending {
-	bool reload, reopen, drain, resume, deaths, replies;
+	bool upgrade, reload, reopen, drain, resume, deaths, replies;
 	unsigned stop;      /* TERMs so far; INT and QUIT count as two */
 	bool again;         /* a phase left work: do not sleep */
 };
@@ -53,7 +56,7 @@ struct sup {
 	char *pidfile_arg;            /* owns; of -p; NULL: none */
 	struct place place;           /* owns; host, GPUs, plan */
 	struct event_base *base;
-	const char *id;               /* worker id; lives in conf */
+	const char *id;               /* worker id; lives in conf, or in upgrade */
 	char *events;                 /* PREFIX:events */
 	char run[17];                 /* mark of this run, 16 hex digits */
 	uint64_t seq;                 /* of tokens, credits, jobs */
@@ -125,6 +128,17 @@ struct sup {
 	int exit_code;
 	int announce_fd;              /* the parent waits there; -1: nobody */
 	struct notify notify;         /* the service manager */
+	struct cpus born;             /* our affinity when we were started */
+	bool foreground;              /* -F */
+	bool is_heir;                 /* started by an upgrade */
+	int pid_fd;                   /* of the pidfile; -1: no longer ours */
+	char **argv;                  /* borrows; as we were started */
+	char *program;                /* owns; our own program's path */
+	struct berth berth;
+	struct upgrade upgrade;       /* to the next process */
+	struct heir heir;             /* from the one before */
+	bool left_alone;              /* another one is the daemon: jobs may end
+				       * whatever that takes */
 
 	/* Outcome of the last reload, for status. */
 	struct reload *reload;        /* owns; one that waits for its Redis */

@@ -157,11 +157,14 @@ tests_children_box_LDADD = -lpthread
 check_PROGRAMS += tests/system/s_b_box
 tests_system_s_b_box_CPPFLAGS = $(rig_cppflags)
 tests_system_s_b_box_LDADD = $(rig_ldadd)
+check_PROGRAMS += tests/system/s_n_upgrade
+tests_system_s_n_upgrade_CPPFLAGS = $(rig_cppflags)
+tests_system_s_n_upgrade_LDADD = $(rig_ldadd)
 check_PROGRAMS += tests/system/s_n_life
 tests_system_s_n_life_CPPFLAGS = $(rig_cppflags)
 tests_system_s_n_life_LDADD = $(rig_ldadd)
 
-TESTS += tests/system/s_n_life tests/system/s_b_box tests/system/s_0_rig tests/system/s_a_start \
+TESTS += tests/system/s_n_life tests/system/s_n_upgrade tests/system/s_b_box tests/system/s_0_rig tests/system/s_a_start \
 	tests/system/s_b_handler tests/system/s_b_invalid \
 	tests/system/s_b_job tests/system/s_b_python \
 	tests/system/s_b_runner tests/system/s_b_user tests/system/s_c_many \
