@@ -159,6 +159,10 @@ class LuaCase(unittest.TestCase):
     def renew(self, worker="w", life=LEASE_MS):
         return self.eval("renew", [LEASES, leased(worker)], [worker, life])
 
+    def move(self, origin, to, run):
+        return self.eval("move", [leased(origin), leased(to), LEASES],
+                         [origin, to, run + "-", LEASE_MS])
+
     def glance(self, most=64):
         return self.eval("glance", [Q, HIGH, LOW, DELAYED, LEASES, DEAD],
                          [leased(""), most])

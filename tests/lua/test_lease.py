@@ -29,6 +29,39 @@ class Renew(LuaCase):
         self.assertEqual(self.lease_end("w1"), 1)
 
 
+class Move(LuaCase):
+    def test_leases_of_the_run_get_another_name(self):
+        self.push("a", BINARY, "c")
+        self.claim(token="run-1", worker="w", turns=(0, 2, 0))
+        self.claim(token="other-1", worker="w", turns=(0, 1, 0))
+        now, moved = self.move("w", "w-old", "run")
+        self.assertNow(now)
+        self.assertEqual(moved, 2)
+        self.assertEqual(self.leases("w-old"),
+                         {b"run-1:1": b"a", b"run-1:2": BINARY})
+        self.assertEqual(self.leases("w"), {b"other-1:1": b"c"})
+        self.assertEqual(self.lease_end("w-old"), now + LEASE_MS)
+        self.assertIsNotNone(self.lease_end("w"))
+
+    def test_again_changes_nothing_and_the_empty_name_goes(self):
+        self.push("a")
+        self.claim(token="run-1", worker="w", turns=(0, 1, 0))
+        self.move("w", "w-old", "run")
+        self.assertIsNone(self.lease_end("w"))
+        before = self.leases("w-old")
+        self.assertEqual(self.move("w", "w-old", "run")[1], 0)
+        self.assertEqual(self.leases("w-old"), before)
+
+    def test_back_again(self):
+        self.push("a")
+        self.claim(token="run-1", worker="w", turns=(0, 1, 0))
+        before = self.leases("w")
+        self.move("w", "w-old", "run")
+        self.assertEqual(self.move("w-old", "w", "run")[1], 1)
+        self.assertEqual(self.leases("w"), before)
+        self.assertIsNone(self.lease_end("w-old"))
+
+
 class Reap(LuaCase):
     def hold(self, *jobs, worker="dead", token="old"):
         self.push(*jobs)

@@ -205,6 +205,32 @@ START_TEST(t_upgrades_under_load)
 }
 END_TEST
 
+/* Of a handler that may run once in the fleet the old process's job counts. */
+START_TEST(t_limits_hold_across_an_upgrade)
+{
+	struct rig *r = rig_new(0);
+	pid_t old, job;
+	int i;
+
+	(void)rig_daemon(r, "w1", INI "max_running = 1\n");
+	background(r);
+	old = daemon_pid(r);
+	job = push_waiting(r);
+	(void)upgrade(r);
+	rig_push(r, Q_INF, "{\"id\":\"second\",\"handler\":\"wait\"}");
+	for (i = 0; i < 5; i++)
+		run_echo(r, rig_fmt(r, "e%d", i));
+	/* each run writes its own process there */
+	ck_assert_int_eq(atoi(rig_slurp(r, rig_fmt(r, "%s/pid",
+	    rig_dir(r)))), job);
+	let_go(r);
+	check_long(r);
+	(void)rig_wait_record(r, Q_INF, "second", "done");
+	rig_until(r, !rig_alive(old));
+	stop(r, daemon_pid(r));
+}
+END_TEST
+
 /* What keeps the new program from starting is said, and nothing changed. */
 START_TEST(t_failed_upgrade_changes_nothing)
 {
@@ -367,6 +393,7 @@ END_TEST
 RIG_MAIN("s_n_upgrade",
     t_running_job_outlives_the_upgrade,
     t_upgrades_under_load,
+    t_limits_hold_across_an_upgrade,
     t_failed_upgrade_changes_nothing,
     t_stop_reaches_the_old_process_too,
     t_quick_stop_hands_back_what_the_old_process_runs,
