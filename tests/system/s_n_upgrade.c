@@ -75,6 +75,24 @@ has_taken_over(struct rig *r, pid_t old)
 	    js_int(worker(r, "w1"), "pid") == pid);
 }
 
+/* The old process knows it too; before that it would take all back if the new
+ * one ended. */
+static bool
+has_left(struct rig *r, pid_t old)
+{
+	redisReply *keys = rig_cmd(r, "KEYS ai:worker:w1-old-*");
+	json_t *o;
+	bool left = !rig_alive(old);
+
+	if (!left && keys->elements == 1) {
+		o = json_loads(rig_str(r, "GET %s", keys->element[0]->str), 0,
+		    NULL);
+		left = strcmp(js_str(o, "state"), "stopping") == 0;
+		json_decref(o);
+	}
+	return (left);
+}
+
 /* Gives the new process. */
 static pid_t
 upgrade(struct rig *r)
@@ -83,6 +101,7 @@ upgrade(struct rig *r)
 
 	rig_kill(old, SIGURG);
 	rig_until(r, has_taken_over(r, old));
+	rig_until(r, has_left(r, old));
 	return (daemon_pid(r));
 }
 
