@@ -59,6 +59,12 @@ EXTRA_DIST += bench/spin
 bench-spin: all
 	$(PYTHON3) $(srcdir)/bench/spin --build .
 
+# Priority, shares, batches, pick-up, two hosts, preemption; BENCH_FLAGS="--peers".
+EXTRA_DIST += bench/order
+.PHONY: bench-order
+bench-order: all bench/pace$(EXEEXT) bench/starts.la tests/children/batch.la
+	$(PYTHON3) $(srcdir)/bench/order --build . $(BENCH_FLAGS)
+
 # How soon a job runs again after a kill; needs check_PROGRAMS' handlers.
 EXTRA_DIST += bench/recovery
 .PHONY: bench-recovery

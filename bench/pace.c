@@ -3,10 +3,12 @@
  * second, each with "t", CLOCK_MONOTONIC in ns just before the call. In C,
  * because the producer's own speed is part of what is measured.
  *
- *   pace SOCKET KEY COUNT RATE [REPLY_KEY]
+ *   pace SOCKET KEY COUNT RATE [REPLY_KEY [MEMBERS]]
  *
  * With REPLY_KEY each job names it in reply_to, the next one waits for the
  * reply, and the times from call to reply are printed in ns, one a line.
+ * MEMBERS is JSON that each job gets besides, such as '"ms":5,'; REPLY_KEY may
+ * be empty then.
  */
 #include "config.h"
 
@@ -31,9 +33,10 @@ check(redisContext *ctx, redisReply *r)
 }
 
 static void
-push(redisContext *ctx, const char *key, long i, const char *reply)
+push(redisContext *ctx, const char *key, long i, const char *reply,
+    const char *members)
 {
-	char job[384], more[128] = "";
+	char job[512], more[128] = "";
 	mono_t from = mono_now();
 	int n;
 
@@ -41,9 +44,11 @@ push(redisContext *ctx, const char *key, long i, const char *reply)
 		(void)snprintf(more, sizeof(more), ",\"reply_to\":\"%s\"",
 		    reply);
 	n = snprintf(job, sizeof(job), "{\"id\":\"pace-%08ld\","
-	    "\"type\":\"inference\",\"input\":[0.123456789,0.246913578,"
+	    "\"type\":\"inference\",%s\"input\":[0.123456789,0.246913578,"
 	    "0.370370367,0.493827156,0.617283945],\"t\":%" PRId64 "%s}", i,
-	    from, more);
+	    members, from, more);
+	if (n < 0 || (size_t)n >= sizeof(job))
+		errx(2, "the members are too long");
 	check(ctx, redisCommand(ctx, "LPUSH %s %b", key, job, (size_t)n));
 	if (reply == NULL)
 		return;
@@ -60,8 +65,9 @@ main(int argc, char **argv)
 	double rate;
 	long i, count;
 
-	if (argc != 5 && argc != 6)
-		errx(2, "usage: pace SOCKET KEY COUNT RATE [REPLY_KEY]");
+	if (argc < 5 || argc > 7)
+		errx(2, "usage: pace SOCKET KEY COUNT RATE "
+		    "[REPLY_KEY [MEMBERS]]");
 	count = strtol(argv[3], NULL, 10);
 	rate = strtod(argv[4], NULL);
 	ctx = redisConnectUnix(argv[1]);
@@ -74,7 +80,8 @@ main(int argc, char **argv)
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts,
 		    NULL) != 0)
 			;
-		push(ctx, argv[2], i, argc == 6 ? argv[5] : NULL);
+		push(ctx, argv[2], i, argc > 5 && argv[5][0] != '\0' ?
+		    argv[5] : NULL, argc > 6 ? argv[6] : "");
 		at += (mono_t)(1e9 / rate);
 	}
 	redisFree(ctx);

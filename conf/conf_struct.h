@@ -79,6 +79,9 @@ struct conf_models {
 	CONF_MODELS_ROWS(CONF_FIELD)
 };
 
+/* In the order of the names in [pool] policy. */
+enum conf_policy { CONF_IDLE, CONF_ROUND_ROBIN, CONF_PACKED };
+
 struct conf_pool {
 	char *name;     /* "default" where the file has no pool */
 	int line;       /* of the section's header; 0: not from the file */

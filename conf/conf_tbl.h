@@ -255,6 +255,11 @@
 	    "How willingly the kernel ends the slots' processes where the " \
 	    "whole host is out of memory; lower than the daemon's own needs " \
 	    "a privilege.") \
+	X(pool, policy, enum, "idle", "idle round-robin packed", "", LIVE, \
+	    "Which of its slots gets a job. idle: the one with the fewest jobs " \
+	    "out, among equals one that has the job's model loaded, else in " \
+	    "turn. round-robin: in turn. packed: the first one with room, so " \
+	    "that the last ones stay idle.") \
 	X(pool, preempts, bool, "no", "", "", LIVE, \
 	    "Whether a job of any priority that finds no slot of this pool " \
 	    "displaces a preemptible one of another queue there, as jobs of " \

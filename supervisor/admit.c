@@ -126,25 +126,8 @@ gate_lane(struct job *j)
 	return (true);
 }
 
-static bool
-gate_gpu(struct job *j)
-{
-	struct sup *sup = j->q->sup;
-	char target[512];
-
-	if (!(j->spec.requires_gpu || j->spec.gpus > 0) || j->pool->gpu)
-		return (false);
-	(void)snprintf(target, sizeof(target), "%s:gpu:queue",
-	    sup->conf->redis.prefix);
-	if (strcmp(j->q->name, target) == 0)
-		finish_later(j, sup_wall(sup) + 5000,
-		    "no GPU slot of this worker serves its queue");
-	else
-		finish_move(j, target);
-	return (true);
-}
-
-/* A pool that serves the job's queue and has a handler for it. */
+/* A pool that serves the job's queue, has a handler for it and slots that
+ * own as many GPUs as it needs. */
 static struct pool *
 other_pool(struct job *j)
 {
@@ -155,11 +138,44 @@ other_pool(struct job *j)
 		for (i = 0; i < p->nqueues && p->queues[i] != j->q; i++)
 			;
 		if (i < p->nqueues && p->nprocs > 0 &&
-		    (p->gpu || !(j->spec.requires_gpu || j->spec.gpus > 0)) &&
+		    pool_gpus(p) >= pool_gpus_for(j) &&
 		    pool_handler(p, j) >= 0)
 			return (p);
 	}
 	return (NULL);
+}
+
+/*
+ * A slot of this pool owns too few GPUs. Another pool's may do; then the job
+ * waits for one of those, and this pool goes on with what is behind it. Where
+ * no pool here has such slots, other workers may.
+ */
+static bool
+gate_gpu(struct job *j)
+{
+	struct sup *sup = j->q->sup;
+	unsigned need = pool_gpus_for(j);
+	char target[512], text[128];
+	struct pool *p;
+
+	if (need <= pool_gpus(j->pool))
+		return (false);
+	if ((p = other_pool(j)) != NULL && p->nready < 2 * p->nprocs) {
+		j->pool = p;
+		return (false);
+	}
+	(void)snprintf(target, sizeof(target), "%s:gpu:queue",
+	    sup->conf->redis.prefix);
+	(void)snprintf(text, sizeof(text), "needs a slot with %u GPU(s); no "
+	    "slot of this worker that serves its queue has as many", need);
+	if (p != NULL)
+		finish_later(j, sup_wall(sup) + 1000,
+		    "others wait for a slot with as many GPUs");
+	else if (strcmp(j->q->name, target) == 0)
+		finish_later(j, sup_wall(sup) + 5000, text);
+	else
+		finish_move(j, target);
+	return (true);
 }
 
 static bool

@@ -98,6 +98,18 @@ pool_idle(const struct pool *p)
 	return (n);
 }
 
+unsigned
+pool_gpus(const struct pool *p)
+{
+	return (p->gpu ? (unsigned)p->conf->devices_per_slot : 0);
+}
+
+unsigned
+pool_gpus_for(const struct job *j)
+{
+	return (j->spec.gpus > 0 ? j->spec.gpus : j->spec.requires_gpu);
+}
+
 static bool
 pool_offers(const struct pool *p, const char *handler)
 {
@@ -239,32 +251,37 @@ pick(struct pool *p, const struct job *j, unsigned *np)
 	struct proc *found = NULL, *proc;
 	unsigned i, at, found_at = 0;
 	struct measure m = measure_of(p, j->handler);
-	bool resident = false;
+	bool resident = false, idle = p->conf->policy == CONF_IDLE;
 
 	*np = 0;
-	for (i = 0, at = p->next_proc; i < p->nprocs; i++, at++) {
+	at = p->conf->policy == CONF_PACKED ? 0 : p->next_proc;
+	for (i = 0; i < p->nprocs; i++, at++) {
 		if (at >= p->nprocs)
 			at -= p->nprocs;
 		proc = p->procs[at];
 		if (room_of(proc, &m) == 0 ||
 		    (j->hist.crowd > 0 && proc->ncredits > 0))
 			continue;
-		if (found == NULL || proc->ncredits < found->ncredits) {
+		if (found == NULL || (idle &&
+		    proc->ncredits < found->ncredits)) {
 			found = proc;
 			found_at = at;
 			resident = holds_model(proc, j->spec.model);
 			*np = 1;
-		} else if (proc->ncredits == found->ncredits) {
+		} else if (!idle || proc->ncredits == found->ncredits) {
 			(*np)++;
-			if (!resident && holds_model(proc, j->spec.model)) {
+			if (idle && !resident && holds_model(proc, j->spec.model)) {
 				found = proc;
 				found_at = at;
 				resident = true;
 			}
 		}
 	}
-	if (found != NULL)
-		p->next_proc = (found_at + 1) % p->nprocs;
+	if (found == NULL)
+		return (NULL);
+	if (p->conf->policy == CONF_PACKED)
+		*np = 1;
+	p->next_proc = (found_at + 1) % p->nprocs;
 	return (found);
 }
 
@@ -464,6 +481,17 @@ crowd(const struct pool *p)
 	return ((double)n / (p->sup->ncpus > 0 ? p->sup->ncpus : 1));
 }
 
+/* The next one in turn is the one behind it. */
+static void
+had_turn(struct pool *p, const struct proc *proc)
+{
+	unsigned i;
+
+	for (i = 0; i < p->nprocs; i++)
+		if (p->procs[i] == proc)
+			p->next_proc = (i + 1) % p->nprocs;
+}
+
 void
 pool_feed(struct pool *p)
 {
@@ -476,6 +504,7 @@ pool_feed(struct pool *p)
 	while ((j = TAILQ_FIRST(&p->ready)) != NULL) {
 		if ((proc = guess_find(p, j)) != NULL) {
 			pool_drop(p, j);
+			had_turn(p, proc);
 			guess_confirm(proc, j);
 			continue;
 		}

@@ -61,6 +61,10 @@ unsigned pool_room(const struct pool *p);
 /* No room is left, but jobs are out that could be taken back for a job of
  * high priority. */
 bool pool_can_yield(const struct pool *p);
+/* GPUs that each of the slots owns, and those that a job must have: all of
+ * one slot, or it does not start. */
+unsigned pool_gpus(const struct pool *p);
+unsigned pool_gpus_for(const struct job *j);
 /* Handler index for a job, or -1: none of this pool's serves it. */
 int pool_handler(const struct pool *p, const struct job *j);
 /* A job that may run: gives it a slot, or lets it wait for one. */

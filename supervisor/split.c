@@ -90,6 +90,18 @@ is_batched(const struct job *j)
 	return (j->q->sup->conf->handlers[j->handler].batch_size > 1);
 }
 
+/* The results of several steps may have come in one frame. */
+static unsigned
+most_together(const struct job *j)
+{
+	unsigned most =
+	    (unsigned)j->q->sup->conf->handlers[j->handler].batch_size;
+
+	if (j->hist.crowd > 0 && j->hist.crowd < most)
+		most = j->hist.crowd;
+	return (most < 2 ? 2 : most);
+}
+
 /* As if it had not run, but for what its run left behind. */
 static void
 run_among(struct job *j, unsigned crowd)
@@ -111,7 +123,7 @@ void
 split_or_finish(struct job *j, const struct outcome *o)
 {
 	struct sup *sup = j->q->sup;
-	unsigned n = j->together;
+	unsigned n = j->together, most = most_together(j);
 	struct outcome own = *o;
 
 	j->together = 0;
@@ -120,7 +132,7 @@ split_or_finish(struct job *j, const struct outcome *o)
 		    "it as %s", j->id, j->q->name, n,
 		    cause_row(o->cause)->name);
 		sup->stat.n[STAT_SPLIT]++;
-		run_among(j, n / 2);
+		run_among(j, (n < most ? n : most) / 2);
 		return;
 	}
 	if (own.cause == CAUSE_BATCH_FAILED)

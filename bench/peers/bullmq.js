@@ -8,6 +8,11 @@ const env = process.env;
 const connection = new Redis({ path: env.BENCH_SOCKET, maxRetriesPerRequest: null });
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+// With BENCH_PRIORITY what is paced goes before what was filled in.
+const filled = env.BENCH_PRIORITY ? { priority: 10 } : {};
+const paced = env.BENCH_PRIORITY ? { priority: 1 } : {};
+const ms = +(env.BENCH_MS || 0);
+
 const work = (number) => ({
   id: 'job-' + String(number).padStart(8, '0'), type: 'inference', kind: 'echo',
   input: Array.from({ length: 8 }, (_, k) => +(0.123456789 * (k + 1) + number * 1e-6).toFixed(9)),
@@ -16,7 +21,7 @@ const work = (number) => ({
 async function fill(queue, count) {
   for (let i = 0; i < count; i += 500) {
     const part = Array.from({ length: Math.min(500, count - i) }, (_, k) => work(i + k));
-    await queue.addBulk(part.map((data) => ({ name: 'job', data })));
+    await queue.addBulk(part.map((data) => ({ name: 'job', data, opts: filled })));
   }
 }
 
@@ -28,7 +33,7 @@ async function pace(queue, count, rate) {
     const left = Number(due - process.hrtime.bigint()) / 1e6;
     if (left > 0) await sleep(left);
     // below 2^53 ns of uptime, so exact as a number
-    await queue.add('job', { ...work(1e7 + i), t: Number(process.hrtime.bigint()) });
+    await queue.add('job', { ...work(1e7 + i), t: Number(process.hrtime.bigint()) }, paced);
   }
 }
 
@@ -37,6 +42,7 @@ function serve() {
     const began = process.hrtime.bigint();
     if (job.data.t !== undefined)
       fs.appendFileSync(env.BENCH_STARTS, `${began - BigInt(job.data.t)}\n`);
+    if (ms) await sleep(ms);
     return { id: job.data.id };
   }, { connection, concurrency: +env.BENCH_CONCURRENCY });
   worker.on('error', (e) => console.error(e.message));

@@ -1,10 +1,16 @@
-"""What the Python producers share: PRODUCER fill N | pace N RATE."""
+"""What the Python producers share: PRODUCER fill N | pace N RATE. Jobs take
+BENCH_MS milliseconds where that is set."""
 
+import os
 import sys
 import time
 
+MS = float(os.environ.get("BENCH_MS", "0"))
+
 
 def job(number, **more):
+    if MS:
+        more["ms"] = MS
     return {"id": f"job-{number:08d}", "type": "inference", "kind": "echo",
             "input": [round(0.123456789 * (k + 1) + number * 1e-6, 9)
                       for k in range(8)], **more}
@@ -31,7 +37,9 @@ def main(put, put_many=None):
 
 
 def note_start(path, began, work):
-    """Notes when a handler began, if the job carries `t`."""
+    """Notes when a handler began, if the job carries `t`; does its work."""
     if "t" in work:
         with open(path, "a") as f:
             f.write("%d\n" % (began - work["t"]))
+    if "ms" in work:
+        time.sleep(work["ms"] / 1e3)

@@ -267,7 +267,67 @@ START_TEST(t_known_id_is_a_job_of_its_own)
 }
 END_TEST
 
+/* The slots of n jobs that come one after the other, as digits. */
+static const char *
+slots_of(struct rig *r, int n)
+{
+	char text[32] = "";
+	json_t *rec;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		rig_pushf(r, Q_INF, ECHO("s%d", ""), i);
+		rec = rig_wait_record(r, Q_INF, rig_fmt(r, "s%d", i), "done");
+		text[i] = (char)('0' + js_int(rec, "slot"));
+	}
+	text[n] = '\0';
+	return (rig_fmt(r, "%s", text));
+}
+
+START_TEST(t_a_packed_pool_fills_its_first_slots)
+{
+	struct rig *r = rig_start("[pool p]\nslots = 3\npolicy = packed\n"
+	    "[handler selftest]\n");
+	json_t *rec;
+
+	rig_until(r, js_int(rig_status(r, 0), "available_slots") == 3);
+	ck_assert_str_eq(slots_of(r, 6), "000000");
+	rig_push(r, Q_INF, SLEEP("b0", "1", ""));
+	rig_wait_record(r, Q_INF, "b0", "running");
+	rig_push(r, Q_INF, SLEEP("b1", "0.1", ""));
+	rec = rig_wait_record(r, Q_INF, "b1", "done");
+	ck_assert_int_eq(js_int(rec, "slot"), 1);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_a_round_robin_pool_takes_turns)
+{
+	struct rig *r = rig_start("[pool p]\nslots = 3\n"
+	    "policy = round-robin\n[handler selftest]\n");
+
+	rig_until(r, js_int(rig_status(r, 0), "available_slots") == 3);
+	ck_assert_str_eq(slots_of(r, 6), "012012");
+	rig_stop(&r);
+}
+END_TEST
+
+/* As many GPUs as no slot here has: where somebody may have them. */
+START_TEST(t_a_job_for_many_gpus_moves_too)
+{
+	struct rig *r = rig_start(INI_ONE);
+
+	rig_push(r, Q_INF, ECHO("many", "\"gpus\":8,"));
+	rig_wait_record(r, Q_INF, "many", "moved");
+	ck_assert_int_eq(rig_int(r, "LLEN " Q_GPU), 1);
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_c_sched",
+    t_a_packed_pool_fills_its_first_slots,
+    t_a_round_robin_pool_takes_turns,
+    t_a_job_for_many_gpus_moves_too,
     t_lanes_share_16_4_1,
     t_misplaced_priorities_move_to_their_lane,
     t_a_lane_keeps_its_order,
