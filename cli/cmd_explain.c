@@ -168,6 +168,8 @@ tell_record(struct story *s, const json_t *rec)
 	else
 		tell(s, "its state is %s, attempt %.0f", state,
 		    js_num(rec, "attempt"));
+	if (strcmp(state, "waiting") == 0 && js_str(rec, "message")[0] != '\0')
+		tell(s, "%s", js_str(rec, "message"));
 	if (error != NULL)
 		tell(s, "the last attempt ended with %s: %s",
 		    js_str(error, "cause"), js_str(error, "message"));

@@ -84,6 +84,13 @@
 	X(supervisor, release_timeout, dur, "60s", "100ms", "1h", LIVE, \
 	    "A slot whose processes or GPU memory are not gone this long after " \
 	    "the KILL is quarantined.") \
+	X(supervisor, gpu_test, bool, "yes", "", "", LIVE, \
+	    "Whether a GPU is tested (memory, arithmetic, copies) before its " \
+	    "first job, and before it is used again after an error. no: it is " \
+	    "used as soon as the driver lists it without one.") \
+	X(supervisor, gpu_recheck, dur, "30s", "100ms", "24h", LIVE, \
+	    "A quarantined GPU is looked at again after this, then after twice " \
+	    "as long each time, up to 10 minutes.") \
 	X(supervisor, load_timeout, dur, "5m", "100ms", "24h", LIVE, \
 	    "Time a child may take to start, and a model to load.") \
 	X(supervisor, no_progress_timeout, dur, "0", "0", "365d", LIVE, \
@@ -233,6 +240,10 @@
 	    "training queue and not the inference queue is one for training.") \
 	X(pool, devices_per_slot, int, "1", "1", "64", RESPAWN, \
 	    "GPUs that one slot owns, for training on several at once.") \
+	X(pool, mps, path, "", "", "", RESPAWN, \
+	    "Pipe folder of a CUDA MPS daemon that the pool's jobs use (their " \
+	    "CUDA_MPS_PIPE_DIRECTORY). Who shares a GPU through MPS shares its " \
+	    "faults: see docs/gpu.md. Empty: as in the daemon's environment.") \
 	X(pool, queues, list, "", "", "", LIVE, \
 	    "Full keys of the queues, in order. Default: the default queues; a " \
 	    "pool without GPU leaves out PREFIX:gpu:queue. The worker's direct " \

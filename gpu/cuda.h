@@ -59,7 +59,7 @@ struct cuda {
  */
 int cuda_open(struct cuda *c);
 void cuda_close(struct cuda *c);
-/* Notes a failure: code as the API gave it, what we wanted. 0 or -ERR_SYSTEM. */
+/* Notes a failure: the API's code, and what we wanted. 0 or -ERR_SYSTEM. */
 int cuda_check(struct cuda *c, int code, const char *what);
 #define CUDA_TRY(c, call, args) cuda_check(c, (c)->call args, #call)
 

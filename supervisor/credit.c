@@ -17,6 +17,7 @@
 
 #include "supervisor/death.h"
 #include "supervisor/finish.h"
+#include "supervisor/gpu.h"
 #include "supervisor/guess.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
@@ -292,6 +293,7 @@ credit_settle(struct proc *p)
 		}
 		if (o.cause == CAUSE_PREEMPTED)
 			preempt_done(j, p);
+		gpu_judge(p, j, &o);
 		split_or_finish(j, &o);
 	}
 	p->ncredits = 0;
@@ -351,7 +353,8 @@ one_result(struct proc *p, const struct frame_result *x, bool ending)
 	/* Past its deadline or cancelled: the reason of the end stands. */
 	if (ending && (p->slot.why == WHY_TIMEOUT ||
 	    p->slot.why == WHY_NO_PROGRESS || p->slot.why == WHY_LOAD ||
-	    p->slot.why == WHY_CANCEL || p->slot.why == WHY_FENCE))
+	    p->slot.why == WHY_CANCEL || p->slot.why == WHY_FENCE ||
+	    p->slot.why == WHY_DEVICE))
 		return;
 	if (x->cause == CAUSE_NONE) {
 		let_go(p, j);
@@ -398,7 +401,8 @@ credit_back(struct proc *p, struct credit *c)
 			continue;
 		let_go(p, j);
 		no_result(j, &o);
-		split_or_finish(j, &o);
+		if (!gpu_doubt(p, j, &o))
+			split_or_finish(j, &o);
 	}
 	measure(p, c, now);
 	p->jobs_done += page_begun(proc_words(p), c->number, NULL);

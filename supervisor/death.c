@@ -14,6 +14,7 @@
 #include "proto/startup.h"
 
 #include "supervisor/finish.h"
+#include "supervisor/gpu.h"
 #include "supervisor/job.h"
 #include "supervisor/limit.h"
 #include "supervisor/pool.h"
@@ -40,6 +41,7 @@ static const struct {
 	    "the lease was not renewed in time, so the worker ended it" },
 	{ WHY_MISFIT, CAUSE_SLOT_LOST, NULL },
 	{ WHY_BUG, CAUSE_SLOT_LOST, NULL },
+	{ WHY_DEVICE, CAUSE_GPU_ERROR, NULL },
 	{ WHY_LOAD, CAUSE_LOAD_FAILED,
 	    "what it needs was not loaded within load_timeout" },
 };
@@ -154,8 +156,9 @@ void
 death_of_job(const struct proc *p, const struct job *j, struct death *d,
     struct outcome *o)
 {
-	enum slot_why why = p->slot.why == WHY_HELD ? p->slot.held_why :
-	    p->slot.why;
+	enum slot_why why = p->slot.state == SLOT_QUARANTINED &&
+	    (p->slot.why == WHY_HELD || p->slot.why == WHY_DEVICE) ?
+	    p->slot.held_why : p->slot.why;
 	unsigned i;
 
 	*o = (struct outcome)OUTCOME(CAUSE_SLOT_LOST);
@@ -173,6 +176,9 @@ death_of_job(const struct proc *p, const struct job *j, struct death *d,
 			word_timeout(j, d);
 		else if (why == WHY_MEMORY)
 			word_memory(p, d->text, sizeof(d->text));
+		else if (why == WHY_DEVICE)
+			(void)snprintf(d->text, sizeof(d->text), "%s",
+			    p->gpu_why);
 		else if (asked_table[i].text != NULL)
 			(void)snprintf(d->text, sizeof(d->text), "%s",
 			    asked_table[i].text);
@@ -237,7 +243,9 @@ death_tell_held(struct proc *p)
 
 	buf_init(&b, 4096);
 	(void)contain_count(&p->contain, p->pid, &b);
-	log_err("slot", "slot=%u gen=%" PRIu32 " is quarantined, not gone: %s",
-	    p->slot.index, p->slot.gen, buf_cstr(&b));
+	gpu_put_held(p, &b);
+	log_err("slot", "slot=%u gen=%" PRIu32 " is quarantined, %s: %s",
+	    p->slot.index, p->slot.gen, p->slot.why == WHY_DEVICE ?
+	    slot_why_text(WHY_DEVICE) : "not gone", buf_cstr(&b));
 	buf_fini(&b);
 }

@@ -125,6 +125,8 @@ open_credit(struct proc *p, uint32_t number, const struct job *first,
 		.handler = first->handler, .sent = mono_now(),
 		.suspects = first->hist.crowd > 0 };
 	p->ncredits++;
+	p->resident = p->resident || p->sup->conf->handlers[c->handler].kind !=
+	    CONF_COMMAND;
 	return (c);
 }
 

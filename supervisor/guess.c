@@ -49,7 +49,7 @@ is_simple(const struct job_spec *s)
 {
 	return (s->id.p != NULL && s->delay == 0 && s->run_at == 0 &&
 	    s->ttl == 0 && s->unique.p == NULL && !s->requires_gpu &&
-	    s->gpus == 0);
+	    s->gpus == 0 && s->gpu_memory == 0);
 }
 
 /* False: no slot for it. Takes the queue's text if so. */

@@ -10,6 +10,7 @@
 #include "base/obj.h"
 #include "base/xalloc.h"
 
+#include "supervisor/gpu.h"
 #include "supervisor/proc.h"
 #include "supervisor/stat.h"
 #include "supervisor/status.h"
@@ -163,6 +164,7 @@ show(struct ask *a)
 	buf_init(&b, ANSWER_MAX);
 	put_worker(&b, a->sup);
 	put_slots(&b, a->sup);
+	gpu_put_metrics(&b, a->sup);
 	put_counters(&b, a->sup);
 	put_queues(&b, a->state);
 	ask_reply(a, 200, METRICS_TYPE, &b);

@@ -104,6 +104,9 @@ struct job {
 	char *said;                 /* owns; its last line before that, or NULL */
 	char *evidence;             /* owns; what it was doing when it was ended */
 
+	uint64_t doubt;             /* sample of the GPUs that its verdict */
+	mono_t doubt_until;         /* waits for, and no longer than this */
+
 	/* An error that waits until all of the run is gone. */
 	bool kept;
 	enum cause kept_cause;

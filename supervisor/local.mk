@@ -1,11 +1,13 @@
 # supervisor: gangerd. All but main.c is a library, so that unit tests link it.
 include supervisor/broker.mk
 include supervisor/http.mk
+include supervisor/gpu.mk
 
 noinst_LIBRARIES += libsup.a
 libsup_a_CPPFLAGS = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS) $(EVENT_CFLAGS) \
 	$(JANSSON_CFLAGS) $(ZMQ_CFLAGS) $(MSGPACK_CFLAGS)
 libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
+	$(SUP_GPU_SOURCES) \
 	supervisor/admit.c supervisor/admit.h \
 	supervisor/beat.c supervisor/beat.h \
 	supervisor/berth.c supervisor/berth.h \

@@ -19,6 +19,7 @@
 
 #include "supervisor/beat.h"
 #include "supervisor/conn.h"
+#include "supervisor/gpu.h"
 #include "supervisor/guess.h"
 #include "supervisor/intake.h"
 #include "supervisor/limit.h"
@@ -213,6 +214,7 @@ turn(struct sup *sup)
 		process_deaths(sup);
 	route_phase(sup->route);  /* an answer that is here beats its deadline */
 	process_deadlines(sup);
+	gpu_phase(sup);           /* before work is dealt out */
 	watch_phase(sup);
 	schedule_phase(sup);
 	cancel_phase(sup);
@@ -279,7 +281,10 @@ sup_unready(const struct sup *sup)
 	if (sup->mode != MODE_RUNNING)
 		return ("the worker is draining");
 	for (i = 0; i < sup->nslots; i++)
-		if (sup->slots[i] != NULL && slot_serves(&sup->slots[i]->slot))
+		if (sup->slots[i] != NULL &&
+		    slot_serves(&sup->slots[i]->slot) &&
+		    (sup->slots[i]->slot.state == SLOT_BUSY ||
+		    gpu_fit(sup->slots[i], NULL) == GPU_FIT))
 			return (NULL);
 	return ("no slot is idle or at work");
 }

@@ -37,6 +37,7 @@
 #include "conf/conf.h"
 
 #include "supervisor/beat.h"
+#include "supervisor/gpu.h"
 #include "supervisor/http.h"
 #include "supervisor/job.h"
 #include "supervisor/life.h"
@@ -298,6 +299,7 @@ end(struct sup *sup)
 	schedule_close(sup);
 	sup_disconnect_links(sup);
 	drop_jobs(sup);
+	gpu_close(&sup->gpus);
 	cancel_free_all(sup);
 	forget_save(sup);
 	while ((q = TAILQ_FIRST(&sup->queues)) != NULL)
@@ -382,6 +384,7 @@ run(struct sup *sup, const char *pidfile)
 	if (!sup->heir.waiting)
 		life_write_pid(sup->pid_fd);
 	sup_connect(sup);
+	sup->gpus = gpu_open(sup);
 	make_pools(sup);
 	forget_load(sup);
 	if ((code = open_sockets(sup)) == EX_OK)

@@ -12,6 +12,7 @@
 
 #include "supervisor/credit.h"
 #include "supervisor/finish.h"
+#include "supervisor/gpu.h"
 #include "supervisor/guess.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
@@ -94,7 +95,8 @@ pool_idle(const struct pool *p)
 	unsigned i, n = 0;
 
 	for (i = 0; i < p->nprocs; i++)
-		n += p->procs[i]->slot.state == SLOT_IDLE;
+		n += p->procs[i]->slot.state == SLOT_IDLE &&
+		    (!p->gpu || gpu_fit(p->procs[i], NULL) == GPU_FIT);
 	return (n);
 }
 
@@ -188,6 +190,8 @@ measure_of(const struct pool *p, unsigned handler)
 static unsigned
 room_of(const struct proc *proc, const struct measure *m)
 {
+	if (proc->pool->gpu && gpu_fit(proc, NULL) != GPU_FIT)
+		return (0);
 	if (proc->slot.state == SLOT_IDLE)
 		return (m->jobs * m->credits);
 	if (proc->slot.state == SLOT_BUSY && proc->ncredits < m->credits &&
@@ -260,7 +264,8 @@ pick(struct pool *p, const struct job *j, unsigned *np)
 			at -= p->nprocs;
 		proc = p->procs[at];
 		if (room_of(proc, &m) == 0 ||
-		    (j->hist.crowd > 0 && proc->ncredits > 0))
+		    (j->hist.crowd > 0 && proc->ncredits > 0) ||
+		    !gpu_has_room(proc, j))
 			continue;
 		if (found == NULL || (idle &&
 		    proc->ncredits < found->ncredits)) {
@@ -389,6 +394,8 @@ static bool
 goes_with(const struct job *j, const struct job *first, bool batch)
 {
 	return (j->handler == first->handler &&
+	    (batch || (j->spec.gpu_memory == 0 &&
+	    first->spec.gpu_memory == 0)) &&
 	    (j->hist.crowd > 0) == (first->hist.crowd > 0) &&
 	    (!batch || (j->spec.model_version == first->spec.model_version &&
 	    slice_eq(j->spec.model, first->spec.model))));
@@ -508,8 +515,13 @@ pool_feed(struct pool *p)
 			guess_confirm(proc, j);
 			continue;
 		}
-		if (may_fill(p, j) || (proc = pick(p, j, &slots)) == NULL)
+		if (may_fill(p, j))
 			break;
+		if ((proc = pick(p, j, &slots)) == NULL) {
+			if (gpu_put_off(j))
+				continue;
+			break;
+		}
 		each = pace_jobs(p->sup, j->handler);
 		n = (p->nready + slots - 1) / slots;
 		least = pace_least(p->sup, j->handler, crowd(p));

@@ -33,6 +33,7 @@
 #include "supervisor/death.h"
 #include "supervisor/evidence.h"
 #include "supervisor/finish.h"
+#include "supervisor/gpu.h"
 #include "supervisor/job.h"
 #include "supervisor/lease.h"
 #include "supervisor/limit.h"
@@ -101,6 +102,9 @@ op_spawn(struct slot *s)
 	guess_reset(p);
 	p->models[0] = '\0';
 	p->jobs_done = 0;
+	p->resident = false;
+	p->gpu_asked = 0;
+	p->freed_since = 0;
 	p->last_words[0] = '\0';
 	atomic_store(&proc_words(p)->fence_at, MONO_NEVER);
 	atomic_store(&proc_words(p)->ask, ASK_NONE);
@@ -195,20 +199,48 @@ look_later(struct proc *p)
 	(void)event_add(p->look, &tv);
 }
 
+/* No process is left; the memory they had on the GPU is given back later. */
+static void
+release_gpu(struct proc *p)
+{
+	mono_t now = mono_now();
+
+	if (p->freed_since == 0)
+		p->freed_since = now;
+	switch (gpu_released(p)) {
+	case GPU_UNUSABLE:
+		p->freed_since = 0;     /* that wait is the device's */
+		look_later(p);
+		slot_event(&p->slot, EV_UNFIT, now, WHY_NONE);
+		return;
+	case GPU_NOT_YET:
+		look_later(p);
+		return;
+	case GPU_BACK:
+		break;
+	}
+	(void)event_del(p->look);
+	p->looks = 0;
+	p->freed_in = now - p->freed_since;
+	p->freed_since = 0;
+	if (p->where.devices[0] != '\0')
+		log_info("slot", "slot=%u gen=%" PRIu32 " GPU memory was back "
+		    "%.3f s after its processes had ended", p->slot.index,
+		    p->slot.gen, (double)p->freed_in / (double)DUR_S);
+	slot_event(&p->slot, EV_RELEASED, now, WHY_NONE);
+}
+
 static void
 op_release(struct slot *s)
 {
 	struct proc *p = s->owner;
 
 	/* the child may be a zombie that we have not heard of yet */
-	if (p->pid == 0 && contain_count(&p->contain, 0, NULL) == 0) {
-		(void)event_del(p->look);
-		p->looks = 0;
-		slot_event(s, EV_RELEASED, mono_now(), WHY_NONE);
-		return;
-	}
-	(void)contain_signal(&p->contain, p->pid, SIGKILL, 0);
-	look_later(p);
+	if (p->pid != 0 || contain_count(&p->contain, 0, NULL) > 0) {
+		(void)contain_signal(&p->contain, p->pid, SIGKILL, 0);
+		look_later(p);
+	} else
+		release_gpu(p);
 }
 
 static void
@@ -217,6 +249,12 @@ looked(evutil_socket_t fd, short what, void *priv)
 	struct proc *p = priv;
 
 	OBJ_CHECK(p, PROC_MAGIC);
+	proc_look(p);
+}
+
+void
+proc_look(struct proc *p)
+{
 	if (p->slot.state == SLOT_RELEASING ||
 	    p->slot.state == SLOT_QUARANTINED)
 		op_release(&p->slot);

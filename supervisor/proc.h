@@ -83,6 +83,11 @@ struct proc {
 	mono_t recalled_at;       /* when jobs were last taken back */
 	unsigned njobs;
 	struct job_list jobs;     /* all that are out, in order; job.ready */
+	char gpu_why[192];        /* WHY_DEVICE: what its GPU did */
+	uint64_t gpu_asked;       /* sample that shows its memory; 0: none */
+	mono_t freed_since;       /* its processes are gone; 0: not yet */
+	dur_t freed_in;           /* and its GPU memory was back so much later */
+	bool resident;            /* the child runs plugins or keeps runners */
 	char models[256];         /* loaded ones, as the child last said */
 	mono_t load_since;        /* jobs load, their clocks stand; 0: no */
 	unsigned failures;        /* children lost soon after they got a job,
@@ -101,6 +106,8 @@ void proc_free(struct proc **pp);
 /* The place of the next child. */
 void proc_plan(struct proc *p, const struct plan_slot *where);
 
+/* Looks again whether all of the last child is gone. */
+void proc_look(struct proc *p);
 /* waitpid said so. */
 void proc_exited(struct proc *p, int status);
 /* One frame of the live generation. */

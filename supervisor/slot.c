@@ -254,6 +254,15 @@ settle_jobs(struct slot *s, const struct slot_arg *arg)
 }
 
 static void
+shelve_slot(struct slot *s, const struct slot_arg *arg)
+{
+	s->held_why = s->why;
+	s->why = WHY_DEVICE;
+	enter(s, SLOT_QUARANTINED, arg->now, MONO_NEVER);
+	s->ops->settle(s);
+}
+
+static void
 return_slot(struct slot *s, const struct slot_arg *arg)
 {
 	if ((s->why == WHY_FAILING || s->why == WHY_MISFIT) && s->wanted)

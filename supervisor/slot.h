@@ -81,7 +81,8 @@ struct slot {
 	uint32_t gen;               /* of the child; 0 before the first */
 	enum slot_state state;      /* written only by enter() */
 	enum slot_why why;          /* why it is on its way out */
-	enum slot_why held_why;     /* QUARANTINED: what why was before HELD */
+	enum slot_why held_why;     /* QUARANTINED: what why was before HELD
+				     * or DEVICE */
 	bool wanted;                /* false: ends in DOWN */
 	mono_t deadline;            /* of this state; MONO_NEVER: none */
 	mono_t since;               /* when the state was entered */

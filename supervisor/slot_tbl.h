@@ -27,6 +27,7 @@
 	X(FENCE, "end everything now, without grace (lease over, misfit, bug)") \
 	X(EXIT, "the child's process ended") \
 	X(RELEASED, "nothing of the last child is left") \
+	X(UNFIT, "the processes are gone, and its GPU can't be used") \
 	X(DRAIN, "replace the child after its job (reload), or stop the slot") \
 	X(STOP, "stop the slot now, by the ladder")
 
@@ -49,7 +50,8 @@
 	X(RETIRED, "worn out") \
 	X(MEMORY, "memory limit") \
 	X(FAILING, "keeps failing") \
-	X(GPU, "GPU error in a plugin")
+	X(GPU, "GPU error in its process") \
+	X(DEVICE, "its GPU can't be used")
 
 #define SLOT_ACTIONS(X) \
 	X(IGNORE, ignore, "nothing to do") \
@@ -69,6 +71,7 @@
 	X(LOSE, lose_child, "KILL the rest of the tree -> RELEASING") \
 	X(SETTLE, settle_jobs, "settle the jobs -> STARTING, BACKOFF or DOWN") \
 	X(QUARANTINE, hold_slot, "settle the jobs, keep looking -> QUARANTINED") \
+	X(SHELVE, shelve_slot, "settle the jobs, wait for the GPU -> QUARANTINED") \
 	X(RETURN, return_slot, "-> STARTING, BACKOFF or DOWN") \
 	X(CLOSE, close_slot, "-> DOWN if not wanted any more") \
 	X(LOOK, look_again, "look again whether it is released") \
@@ -135,6 +138,7 @@
 	\
 	X(RELEASING, RELEASED, SETTLE) \
 	X(RELEASING, DEADLINE, QUARANTINE) \
+	X(RELEASING, UNFIT, SHELVE) \
 	X(RELEASING, END, IGNORE) \
 	X(RELEASING, FENCE, IGNORE) \
 	X(RELEASING, DRAIN, IGNORE) \
@@ -154,6 +158,7 @@
 	X(QUARANTINED, DONE, IGNORE) \
 	X(QUARANTINED, END, IGNORE) \
 	X(QUARANTINED, START, RESUME) \
+	X(QUARANTINED, UNFIT, IGNORE) \
 	X(QUARANTINED, DEADLINE, LOOK) \
 	X(QUARANTINED, DRAIN, CLOSE) \
 	X(QUARANTINED, STOP, CLOSE) \

@@ -35,6 +35,8 @@
 
 #define FD_HIGH 16   /* ours are moved above the child's own five */
 
+#define MPS_PIPES "CUDA_MPS_PIPE_DIRECTORY="
+
 extern char **environ;
 
 /* Variables that never reach a child: secrets, and what is ours alone. */
@@ -43,6 +45,7 @@ static const char *const withheld[] = {
 	"LISTEN_PID", "WATCHDOG_USEC", "WATCHDOG_PID", "WORKER_ID",
 	"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "GANGER_WORKER_ID",
 	"GANGER_SLOT", "GANGER_MARK", "GANGER_CHILD", "GANGER_GANGERD",
+	"GANGER_GPUPROBE",
 	"GANGER_HANDOVER", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM",
 	"INVOCATION_ID", "LISTEN_FDNAMES", "REDISCLI_AUTH",
 };
@@ -77,16 +80,20 @@ static char **
 make_env(const struct proc *p)
 {
 	unsigned ncpus = cpus_count(&p->where.cpus);
+	const char *mps = p->pool->conf->mps;
 	char **env, **e;
 	size_t n = 0, i;
 
 	for (e = environ; *e != NULL; e++)
 		n++;
-	env = xcalloc(n + NELEM(thread_vars) + 8, sizeof(*env));
+	env = xcalloc(n + NELEM(thread_vars) + 9, sizeof(*env));
 	n = 0;
 	for (e = environ; *e != NULL; e++)
-		if (!is_withheld(*e))
+		if (!is_withheld(*e) && (mps[0] == '\0' ||
+		    strncmp(*e, MPS_PIPES, strlen(MPS_PIPES)) != 0))
 			env[n++] = xstrdup(*e);
+	if (mps[0] != '\0')
+		env[n++] = str_fmt(MPS_PIPES "%s", mps);
 	for (i = 0; i < NELEM(thread_vars); i++)
 		env[n++] = str_fmt("%s=%u", thread_vars[i], ncpus);
 	env[n++] = str_fmt("CUDA_VISIBLE_DEVICES=%s", p->where.devices);

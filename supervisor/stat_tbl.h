@@ -31,6 +31,15 @@
 	STAT(REDIS_ERRORS, "redis_errors", "errors answered by Redis") \
 	STAT(LOG_LINES, "log_lines", "lines of jobs' output") \
 	STAT(LOG_DROPPED, "log_dropped", "lines of output nobody could be given") \
+	STAT(GPU_XIDS, "gpu_xids", "Xid events of GPUs") \
+	STAT(GPU_QUARANTINES, "gpu_quarantines", "GPUs taken out of use") \
+	STAT(GPU_RECOVERIES, "gpu_recoveries", "GPUs that came back into use") \
+	STAT(GPU_TESTS_FAILED, "gpu_tests_failed", "device tests that failed") \
+	STAT(GPU_DRAINS, "gpu_drains", "times that a GPU made the worker drain") \
+	STAT(GPU_TRESPASSES, "gpu_trespasses", "processes of a slot on a GPU that is not its own") \
+	STAT(GPU_FOREIGN, "gpu_foreign", "processes of others seen on our GPUs") \
+	STAT(GPU_WAITS, "gpu_waits", "jobs put off because GPU memory was not free") \
+	STAT(GPU_PROBER_RESTARTS, "gpu_prober_restarts", "times that the GPU prober was started again") \
 	STAT(RELOADS, "reloads", "configurations taken over") \
 	STAT(RELOADS_FAILED, "reloads_failed", "configurations refused") \
 	STAT(BUGS, "bugs", "things that should not happen")

@@ -10,6 +10,7 @@
 #include "base/obj.h"
 
 #include "supervisor/conn.h"
+#include "supervisor/gpu.h"
 #include "supervisor/job.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
@@ -80,6 +81,7 @@ static void
 put_why(struct jsonw *w, const struct proc *p)
 {
 	struct contain c = p->contain;
+	const char *waits;
 	struct buf text;
 
 	if (p->leaving && p->slot.state != SLOT_QUARANTINED) {
@@ -87,7 +89,8 @@ put_why(struct jsonw *w, const struct proc *p)
 		return;
 	}
 	if (p->slot.why == WHY_NONE && p->slot.state != SLOT_BACKOFF) {
-		jsonw_kstr(w, "why", NULL);
+		jsonw_kstr(w, "why", p->slot.state == SLOT_IDLE &&
+		    gpu_fit(p, &waits) != GPU_FIT ? waits : NULL);
 		return;
 	}
 	buf_init(&text, 4096);
@@ -95,8 +98,15 @@ put_why(struct jsonw *w, const struct proc *p)
 	if (p->slot.why == WHY_HELD) {
 		(void)buf_puts(&text, ": ");
 		(void)contain_count(&c, p->pid, &text);
+		gpu_put_held(p, &text);
 	} else if (p->slot.why == WHY_MISFIT) {
 		(void)buf_printf(&text, ": it %s", p->misfit);
+	} else if (p->slot.why == WHY_DEVICE) {
+		(void)buf_puts(&text, ": ");
+		if (gpu_fit(p, &waits) == GPU_UNFIT)
+			(void)buf_puts(&text, waits);
+		else
+			(void)buf_puts(&text, p->gpu_why);
 	} else if (p->last_words[0] != '\0')
 		(void)buf_printf(&text, "%s%s", text.len > 0 ? ": " : "",
 		    p->last_words);
@@ -126,6 +136,8 @@ put_slot(struct jsonw *w, const struct proc *p)
 	    p->sup->conf->handlers[j->handler].name : NULL);
 	put_list(w, "models", p->models);
 	put_why(w, p);
+	if (p->where.devices[0] != '\0')
+		jsonw_kint(w, "gpu_release_ms", p->freed_in / DUR_MS);
 	jsonw_end(w);
 }
 
@@ -227,6 +239,9 @@ status_put(struct buf *b, const struct sup *sup)
 	jsonw_kbool(&w, "gpu_enabled", has_gpu(sup));
 	jsonw_kint(&w, "started_at", sup->started_at);
 	jsonw_kstr(&w, "containment", contain_way_name(sup->way));
+	jsonw_kstr(&w, "drain_why", sup->mode == MODE_DRAINING &&
+	    sup->drain_why[0] != '\0' ? sup->drain_why : NULL);
+	gpu_put_status(&w, sup);
 	put_redis(&w, sup);
 	put_config(&w, sup);
 	if (sup->upgrade.at > 0)

@@ -53,6 +53,7 @@ stop_resume(struct sup *sup)
 
 	if (sup->mode == MODE_DRAINING) {
 		sup->mode = MODE_RUNNING;
+		sup->drain_why[0] = '\0';
 		log_info("stop", "resumed: claiming jobs again");
 	}
 	for (i = 0; i < sup->nslots; i++)

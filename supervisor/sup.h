@@ -33,6 +33,7 @@ struct conn_group;
 struct event;
 struct event_base;
 struct guilty;
+struct gpus;
 struct http;
 struct pace;
 struct reload;
@@ -112,6 +113,8 @@ struct sup {
 	unsigned nguesses;            /* slots that hold one; see guess.h */
 	struct guilty *guilty;        /* owns; see split.c */
 
+	struct gpus *gpus;            /* owns; see gpu.h */
+	char drain_why[192];          /* "": an operator asked for it, if at all */
 	struct schedules *schedules;  /* owns; see schedule.c */
 	struct http *http;
 	struct event *wake;           /* the next turn that no event brings */

@@ -22,6 +22,7 @@
 #define NO_DEVICE 100
 #define OUT_OF_MEMORY 2
 #define TOUCH (64u << 20)   /* of a large fill no more is written really */
+#define FREE (UINT64_C(160) << 20)
 #define BLOCKS_MAX 64
 
 static struct {
@@ -80,8 +81,8 @@ tell(void)
 	    self.device);
 	if ((f = fopen(path, "we")) == NULL)
 		return;
-	(void)fprintf(f, "%llu\n", (unsigned long long)self.bytes +
-	    (UINT64_C(200) << 20));
+	(void)fprintf(f, "%llu %llu\n", (unsigned long long)self.bytes +
+	    (UINT64_C(200) << 20), standin_started((unsigned)getpid()));
 	(void)fclose(f);
 }
 
@@ -189,7 +190,8 @@ cuMemGetInfo_v2(size_t *unused, size_t *total)
 	struct standin s;
 
 	*total = mine(&s)->total;
-	*unused = *total - mine(&s)->used - self.bytes;
+	/* little, for a processor has to test it */
+	*unused = FREE > self.bytes ? FREE - self.bytes : 0;
 	return (self.error);
 }
 

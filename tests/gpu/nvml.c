@@ -73,20 +73,6 @@ struct users {
 	uint64_t bytes;         /* of all, the unlisted ones too */
 };
 
-static bool
-is_running(unsigned pid)
-{
-	char path[64], state = 'Z';
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	if ((f = fopen(path, "re")) == NULL)
-		return (false);
-	(void)!fscanf(f, "%*d (%*[^)]) %c", &state);
-	(void)fclose(f);
-	return (state != 'Z' && state != 'X');
-}
-
 static void
 add(struct users *u, unsigned pid, uint64_t bytes, bool listed)
 {
@@ -103,7 +89,7 @@ static void
 add_file(struct users *u, const struct standin *s, const char *dir,
     const char *name, unsigned pid)
 {
-	unsigned long long bytes = 0;
+	unsigned long long bytes = 0, started = 1;
 	char path[800];
 	double gone;
 	FILE *f;
@@ -111,9 +97,9 @@ add_file(struct users *u, const struct standin *s, const char *dir,
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
 	if ((f = fopen(path, "re")) == NULL)
 		return;
-	(void)!fscanf(f, "%llu", &bytes);
+	(void)!fscanf(f, "%llu %llu", &bytes, &started);
 	(void)fclose(f);
-	if (is_running(pid)) {
+	if (standin_started(pid) == started) {
 		add(u, pid, bytes, true);
 		return;
 	}

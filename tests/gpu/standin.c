@@ -148,6 +148,23 @@ standin_uuid(int device, char *buf, size_t size)
 		    "%012d", device);
 }
 
+unsigned long long
+standin_started(unsigned pid)
+{
+	unsigned long long ticks = 0;
+	char path[64], state = 'Z';
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return (0);
+	if (fscanf(f, "%*d (%*[^)]) %c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+	    "%*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &ticks) != 2)
+		ticks = 0;
+	(void)fclose(f);
+	return (state == 'Z' || state == 'X' ? 0 : ticks);
+}
+
 void
 standin_hang(void)
 {

@@ -17,7 +17,8 @@
  *   init fail | init hang          NVML does not start
  *
  * What a process allocates through the stand-in libcuda is in a file of the
- * folder SCRIPT.d, PID.DEVICE, where the stand-in NVML finds it.
+ * folder SCRIPT.d, PID.DEVICE, where the stand-in NVML finds it; with it the
+ * time of the process's start, because numbers come again.
  */
 #ifndef TESTS_GPU_STANDIN_H
 #define TESTS_GPU_STANDIN_H
@@ -63,6 +64,8 @@ const char *standin_dir(char *buf, size_t size);
 /* A device is a GPU's number, or with MIG number * 100 + 1 + instance. */
 void standin_uuid(int device, char *buf, size_t size);
 int standin_gpu_of(int device);   /* the GPU's number */
+/* Of a process, in ticks since the boot; 0: it does not run (any more). */
+unsigned long long standin_started(unsigned pid);
 _Noreturn void standin_hang(void);
 
 #endif

@@ -164,6 +164,8 @@ check_PROGRAMS += tests/system/s_n_life
 tests_system_s_n_life_CPPFLAGS = $(rig_cppflags)
 tests_system_s_n_life_LDADD = $(rig_ldadd)
 
+include tests/system/gpu.mk
+
 TESTS += tests/system/s_n_life tests/system/s_n_upgrade tests/system/s_b_box tests/system/s_0_rig tests/system/s_a_start \
 	tests/system/s_b_handler tests/system/s_b_invalid \
 	tests/system/s_b_job tests/system/s_b_python \

@@ -1,0 +1,298 @@
+/*
+ * GPUs that fail, on STAND-INS (tests/gpu): each kind of fault leads to its
+ * state, cause and counter, costs the job no attempt unless the job did it,
+ * and what recovers comes back by itself.
+ */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/system/gpu_host.h"
+
+#define SPIN "\"op\":\"spin\",\"seconds\":0"
+
+static void
+until_gpu(struct rig *r, int gpu, const char *state)
+{
+	rig_until(r, strcmp(gpu_str(r, gpu, "state"), state) == 0);
+}
+
+static void
+until_slot(struct rig *r, int slot, const char *state)
+{
+	rig_until(r, strcmp(rig_slot_str(r, 0, slot, "state"), state) == 0);
+}
+
+/* A job that runs on some device; which slot it has. */
+static int
+run_spinner(struct rig *r, const char *id)
+{
+	json_t *rec = NULL;
+
+	gpu_push(r, id, SPIN, "");
+	rig_until(r, (rec = rig_record(r, Q_GPU, id)) != NULL &&
+	    strcmp(js_str(rec, "state"), "running") == 0);
+	return ((int)js_int(rec, "slot"));
+}
+
+static long long
+ended_by(struct rig *r, const char *cause)
+{
+	return (js_int(rig_status(r, 0), rig_fmt(r, "counters.causes.%s",
+	    cause)));
+}
+
+/* It runs again elsewhere, and has lost no attempt. */
+static void
+runs_again(struct rig *r, const char *id, int not_on)
+{
+	json_t *rec = NULL;
+
+	rig_until(r, ended_by(r, "gpu-error") == 1);
+	rig_until(r, (rec = rig_record(r, Q_GPU, id)) != NULL &&
+	    strcmp(js_str(rec, "state"), "running") == 0 &&
+	    (not_on < 0 || js_int(rec, "slot") != not_on));
+	ck_assert_int_eq(js_int(rec, "attempt"), 1);
+}
+
+START_TEST(t_xid_that_needs_a_reset_quarantines_the_device)
+{
+	struct rig *r = gpu_start("", GPU_INI_RECHECK("1s"));
+	int slot = run_spinner(r, "s");
+
+	gpu_host(r, rig_fmt(r, "xid %d 95", slot));
+	until_gpu(r, slot, "quarantined");
+	ck_assert_msg(strstr(gpu_str(r, slot, "why"), "Xid 95, uncontained "
+	    "ECC error") != NULL, "%s", gpu_str(r, slot, "why"));
+	runs_again(r, "s", slot);
+	ck_assert_int_eq(js_int(rig_status(r, 0),
+	    rig_fmt(r, "gpus.%d.xids.95", slot)), 1);
+	ck_assert_int_eq(gpu_counter(r, "gpu_xids"), 1);
+	ck_assert_int_eq(gpu_counter(r, "gpu_quarantines"), 1);
+	ck_assert_str_eq(gpu_str(r, 1 - slot, "state"), "good");
+	/* the device is good again when it has passed its look */
+	until_gpu(r, slot, "good");
+	until_slot(r, slot, "idle");
+	ck_assert_int_eq(gpu_counter(r, "gpu_recoveries"), 1);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_slot_of_a_quarantined_device_says_why)
+{
+	struct rig *r = gpu_start("", GPU_INI_RECHECK("1h"));
+	json_t *rec;
+
+	gpu_host(r, "xid 0 48");
+	until_slot(r, 0, "quarantined");
+	ck_assert_msg(strstr(rig_slot_str(r, 0, 0, "why"), "its GPU can't be "
+	    "used: GPU 0: Xid 48, double bit ECC error") != NULL, "%s",
+	    rig_slot_str(r, 0, 0, "why"));
+	ck_assert_int_eq(rig_http(r, 0, "/readyz", NULL), 200);
+	gpu_push(r, "h", "\"op\":\"hold\"", "");
+	rec = rig_wait_record(r, Q_GPU, "h", "done");
+	ck_assert_int_eq(js_int(rec, "slot"), 1);
+	gpu_host(r, "xid 1 48");
+	until_slot(r, 1, "quarantined");
+	ck_assert_int_eq(rig_http(r, 0, "/readyz", NULL), 503);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_contained_error_restarts_what_runs_there)
+{
+	struct rig *r = gpu_start("", GPU_INI);
+	int slot = run_spinner(r, "s");
+
+	gpu_host(r, rig_fmt(r, "xid %d 94", slot));
+	runs_again(r, "s", -1);
+	ck_assert_str_eq(gpu_str(r, slot, "state"), "good");
+	ck_assert_int_eq(gpu_counter(r, "gpu_quarantines"), 0);
+	rig_until(r, rig_slot_int(r, 0, slot, "generation") == 2);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_fault_of_the_job_is_the_job_s)
+{
+	struct rig *r = gpu_start("", GPU_INI);
+	json_t *rec;
+
+	gpu_push(r, "f", "\"op\":\"fault\"", ",\"max_attempts\":1");
+	rec = rig_wait_record(r, Q_GPU, "f", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "handler-error");
+	ck_assert_int_eq(js_int(rec, "attempt"), 1);
+	if (strstr(rig_log(r, Q_GPU, "f"), "built without nvcc") == NULL) {
+		ck_assert_ptr_nonnull(strstr(rig_log(r, Q_GPU, "f"),
+		    "CUDA_ERROR_ILLEGAL_ADDRESS"));
+		rig_until(r, gpu_counter(r, "gpu_xids") == 1);
+	}
+	ck_assert_int_eq(gpu_counter(r, "gpu_quarantines"), 0);
+	/* and does not hurt the next */
+	gpu_push(r, "h", "\"op\":\"hold\"", "");
+	(void)rig_wait_record(r, Q_GPU, "h", "done");
+	rig_stop(&r);
+}
+END_TEST
+
+/* The driver tells of the error after the job has ended by it. */
+START_TEST(t_job_that_fails_of_its_gpu_is_not_charged)
+{
+	struct rig *r = gpu_start("", GPU_BASE "[pool g]\ndevices = 0\n"
+	    GPU_HANDLERS "[handler weak]\nkind = command\ncommand = "
+	    "sh -c 'test -e @DIR@/again && exit 0; touch @DIR@/again; "
+	    "echo xid 0 94 >>@DIR@/gpus; exit 1'\n");
+	json_t *rec;
+
+	rig_push(r, Q_GPU, "{\"id\":\"w\",\"handler\":\"weak\","
+	    "\"requires_gpu\":true}");
+	rec = rig_wait_record(r, Q_GPU, "w", "done");
+	ck_assert_int_eq(js_int(rec, "attempt"), 1);
+	ck_assert_int_eq(ended_by(r, "gpu-error"), 1);
+	ck_assert_int_eq(ended_by(r, "handler-error"), 0);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_fault_of_the_host_drains_the_worker)
+{
+	struct rig *r = gpu_start("", GPU_INI);
+	json_t *s;
+
+	gpu_host(r, "xid 1 110");
+	rig_until(r, (s = rig_status(r, 0)) != NULL &&
+	    strcmp(js_str(s, "state"), "draining") == 0);
+	ck_assert_msg(strstr(js_str(s, "drain_why"), "Xid 110") != NULL, "%s",
+	    js_str(s, "drain_why"));
+	ck_assert_int_eq(js_int(s, "counters.gpu_drains"), 1);
+	ck_assert_int_eq(rig_http(r, 0, "/readyz", NULL), 503);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_lost_device_and_its_return)
+{
+	struct rig *r = gpu_start("", GPU_INI);
+	int slot = run_spinner(r, "s");
+
+	gpu_host(r, rig_fmt(r, "gpu %d lost=1", slot));
+	until_gpu(r, slot, "lost");
+	ck_assert_ptr_nonnull(strstr(gpu_str(r, slot, "why"),
+	    "fell off the bus"));
+	until_slot(r, slot, "quarantined");
+	runs_again(r, "s", slot);
+	ck_assert_int_eq(gpu_counter(r, "gpu_quarantines"), 1);
+	gpu_host(r, rig_fmt(r, "gpu %d lost=0", slot));
+	until_gpu(r, slot, "good");
+	until_slot(r, slot, "idle");
+	ck_assert_int_eq(gpu_counter(r, "gpu_recoveries"), 1);
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_errors_of_the_memory)
+{
+	struct rig *r = gpu_start("", GPU_INI_RECHECK("1h"));
+	int slot = run_spinner(r, "s");
+
+	gpu_host(r, rig_fmt(r, "gpu %d ecc=3", slot));
+	rig_until(r, ended_by(r, "gpu-error") == 1);
+	ck_assert_str_eq(gpu_str(r, slot, "state"), "good");
+	rig_until(r, js_int(rig_status(r, 0),
+	    rig_fmt(r, "gpus.%d.ecc_errors", slot)) == 3);
+	gpu_host(r, "gpu 0 remap_failed=1");
+	until_gpu(r, 0, "quarantined");
+	ck_assert_ptr_nonnull(strstr(gpu_str(r, 0, "why"),
+	    "row remapping failed"));
+	until_slot(r, 0, "quarantined");
+	rig_stop(&r);
+}
+END_TEST
+
+START_TEST(t_device_that_fails_its_test_is_not_used)
+{
+	struct rig *r = gpu_rig("gpu 0 badmem=1");
+	int d = rig_daemon(r, "w1", GPU_KEYS "gpu_recheck = 500ms\n"
+	    GPU_POOL GPU_HANDLERS);
+
+	rig_daemon_start(r, d);
+	rig_until(r, gpu_counter(r, "gpu_tests_failed") >= 1);
+	ck_assert_ptr_nonnull(strstr(gpu_str(r, 0, "why"),
+	    "memory gives back other words"));
+	until_gpu(r, 1, "good");
+	gpu_host(r, "gpu 0 badmem=0");
+	rig_until_in(r, 3 * rig_limit(),
+	    strcmp(gpu_str(r, 0, "state"), "good") == 0);
+	until_slot(r, 0, "idle");
+	rig_stop(&r);
+}
+END_TEST
+
+/* ---- the prober itself ---- */
+
+static pid_t
+prober(struct rig *r)
+{
+	return ((pid_t)js_int(rig_status(r, 0), "gpu_prober.pid"));
+}
+
+static void
+until_prober(struct rig *r, const char *state)
+{
+	rig_until_in(r, 3 * rig_limit(), strcmp(js_str(rig_status(r, 0),
+	    "gpu_prober.state"), state) == 0);
+}
+
+START_TEST(t_prober_that_dies_is_started_again)
+{
+	struct rig *r = gpu_start("", GPU_INI);
+	pid_t first = prober(r);
+
+	rig_kill(first, SIGKILL);
+	rig_until(r, gpu_counter(r, "gpu_prober_restarts") == 1);
+	until_prober(r, "up");
+	ck_assert_int_ne(prober(r), first);
+	gpu_push(r, "h", "\"op\":\"hold\"", "");
+	(void)rig_wait_record(r, Q_GPU, "h", "done");
+	rig_stop(&r);
+}
+END_TEST
+
+/* It hangs in the driver: the worker lives on, and says so. */
+START_TEST(t_prober_that_hangs_is_killed_and_jobs_go_on)
+{
+	struct rig *r = gpu_start("", GPU_INI);
+	pid_t first = prober(r);
+
+	rig_until(r, js_int(rig_status(r, 0), "gpu_prober.sample_ms_ago") >=
+	    0);
+	gpu_host(r, "gpu 7 hang=1");
+	gpu_push(r, "h", "\"op\":\"hold\"", "");
+	(void)rig_wait_record(r, Q_GPU, "h", "done");
+	until_prober(r, "down");
+	ck_assert_ptr_nonnull(strstr(js_str(rig_status(r, 0),
+	    "gpu_prober.why"), "hangs"));
+	rig_until(r, !rig_alive(first));
+	gpu_push(r, "i", "\"op\":\"hold\"", "");
+	(void)rig_wait_record(r, Q_GPU, "i", "done");
+	gpu_host(r, "gpu 7 hang=0");
+	until_prober(r, "up");
+	rig_stop(&r);
+}
+END_TEST
+
+RIG_MAIN("s_g_faults",
+    t_xid_that_needs_a_reset_quarantines_the_device,
+    t_slot_of_a_quarantined_device_says_why,
+    t_contained_error_restarts_what_runs_there,
+    t_fault_of_the_job_is_the_job_s,
+    t_job_that_fails_of_its_gpu_is_not_charged,
+    t_fault_of_the_host_drains_the_worker,
+    t_lost_device_and_its_return,
+    t_errors_of_the_memory,
+    t_device_that_fails_its_test_is_not_used,
+    t_prober_that_dies_is_started_again,
+    t_prober_that_hangs_is_killed_and_jobs_go_on)
