@@ -3,7 +3,7 @@ SCRIPT_TESTS = scripts/check_layers.sh scripts/check_magic.sh \
 	scripts/check_tree.sh scripts/check_checks.sh
 TESTS += $(SCRIPT_TESTS)
 # By name: a folder that the build writes to would be packed with its logs.
-EXTRA_DIST += $(SCRIPT_TESTS) scripts/benchmark scripts/coverage.sh scripts/cppcheck.cfg \
+EXTRA_DIST += $(SCRIPT_TESTS) scripts/benchmark scripts/coverage.sh scripts/gpu-check scripts/cppcheck.cfg \
 	scripts/cppcheck.supp scripts/files.sh scripts/format.sh \
 	scripts/lint.sh scripts/fuzz scripts/setup scripts/test scripts/variant.sh \
 	.clang-format .clang-tidy proto/.clang-tidy \
