@@ -88,8 +88,11 @@ buf_put(struct buf *b, const void *p, size_t n)
 {
 	int r;
 
-	if ((r = buf_reserve(b, n)) != 0 || n == 0)
+	if ((b->magic != BUF_MAGIC || n > b->size - b->len) &&
+	    (r = buf_reserve(b, n)) != 0)
 		return (r);
+	if (n == 0)
+		return (0);
 	memcpy(b->data + b->len, p, n);
 	b->len += n;
 	return (0);

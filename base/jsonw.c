@@ -7,6 +7,7 @@
 #include "base/jsonw.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,11 +60,27 @@ static const bool special[256] = {
 	[0x80 ... 0xff] = true,
 };
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Eight bytes at once; true also for some that are plain (a borrow from the
+ * byte before), which are looked at singly then. */
+static bool
+may_be_special(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return (((v | (v - EACH(0x20)) | ((v ^ EACH('"')) - EACH(1)) |
+	    ((v ^ EACH('\\')) - EACH(1))) & EACH(0x80)) != 0);
+}
+
 static size_t
 plain_len(const char *p, size_t n)
 {
 	size_t i = 0;
 
+	while (i + 8 <= n && !may_be_special(p + i))
+		i += 8;
 	while (i < n && !special[(unsigned char)p[i]])
 		i++;
 	return (i);
@@ -140,12 +157,28 @@ jsonw_end(struct jsonw *w)
 void
 jsonw_key(struct jsonw *w, const char *key)
 {
+	size_t n = strlen(key);
+	struct buf *b = w->b;
+	char *p;
+
 	ASSERT(w->depth > 0 && w->kind[w->depth - 1] == '{' && !w->keyed);
-	if (w->comma)
-		(void)buf_putc(w->b, ',');
-	put_string(w->b, slice_of(key));
-	(void)buf_putc(w->b, ':');
 	w->keyed = true;
+	if (buf_reserve(b, n + 4) == 0 && plain_len(key, n) == n) {
+		p = b->data + b->len;
+		if (w->comma)
+			*p++ = ',';
+		*p++ = '"';
+		memcpy(p, key, n);
+		p += n;
+		*p++ = '"';
+		*p++ = ':';
+		b->len = (size_t)(p - b->data);
+		return;
+	}
+	if (w->comma)
+		(void)buf_putc(b, ',');
+	put_string(b, slice_of(key));
+	(void)buf_putc(b, ':');
 }
 
 void

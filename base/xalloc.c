@@ -28,11 +28,16 @@ xmalloc(size_t n)
 	return (check(malloc(n == 0 ? 1 : n), n));
 }
 
+/* glibc's calloc does not use the thread's cache of small chunks. */
+#define CACHED_MAX 1024
+
 void *
 xcalloc(size_t n, size_t size)
 {
 	if (n == 0 || size == 0)
 		n = size = 1;
+	if (n <= CACHED_MAX && size <= CACHED_MAX && n * size <= CACHED_MAX)
+		return (memset(xmalloc(n * size), 0, n * size));
 	return (check(calloc(n, size), n));
 }
 

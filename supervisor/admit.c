@@ -445,8 +445,7 @@ admit_claimed(struct sup *sup, const struct admit_from *from,
 		return;
 	j = job_new(from->q, from->pool != NULL ? from->pool :
 	    TAILQ_FIRST(&sup->pools), ++sup->seq);
-	(void)snprintf(j->field, sizeof(j->field), "%s:%u", from->token,
-	    from->number);
+	job_field(j->field, from->token, from->number);
 	j->lane_from = from->lane;
 	j->lost = from->lost;
 	j->urgent = from->urgent;

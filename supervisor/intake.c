@@ -173,7 +173,7 @@ is_known(struct queue *q, const char *token, unsigned number)
 	char field[JOB_FIELD_MAX];
 	const struct job *j;
 
-	(void)snprintf(field, sizeof(field), "%s:%u", token, number);
+	job_field(field, token, number);
 	TAILQ_FOREACH(j, &q->jobs, link)
 		if (strcmp(j->field, field) == 0)
 			return (true);

@@ -91,6 +91,22 @@ job_attempt(const struct job *j)
 }
 
 void
+job_field(char out[JOB_FIELD_MAX], const char *token, unsigned number)
+{
+	size_t n = strlen(token), digits = 1;
+	unsigned v;
+
+	for (v = number; v >= 10; v /= 10)
+		digits++;
+	ASSERT(n + digits + 2 <= JOB_FIELD_MAX);
+	memcpy(out, token, n);
+	out[n++] = ':';
+	out[n + digits] = '\0';
+	for (v = number; digits-- > 0; v /= 10)
+		out[n + digits] = (char)('0' + v % 10);
+}
+
+void
 job_name(struct job *j, wall_t now)
 {
 	j->had_id = j->spec.id.p != NULL;

@@ -137,6 +137,9 @@ bool job_ran(const struct job *j);
 /* Charged attempts, the running one included where it is charged. */
 unsigned job_attempt(const struct job *j);
 
+/* The lease's field of the number-th job of a call with that token. */
+void job_field(char out[JOB_FIELD_MAX], const char *token, unsigned number);
+
 /* Makes the id known everywhere: from the spec, or a new UUIDv7. */
 void job_name(struct job *j, wall_t now);
 

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/obj.h"
 #include "tests/check_run.h"
@@ -54,6 +55,35 @@ START_TEST(t_nesting_and_commas)
 	    "\"b\":[18446744073709551615,[],{},null],\"c\":true,"
 	    "\"d\":{\"x\":1},\"e\":null,\"f\":null,\"g\":7,\"h\":\"\"}");
 	ck_assert(!b.failed);
+}
+END_TEST
+
+/* Strings are looked at eight bytes at a time: every ASCII character at every
+ * place, beside such as differ from the special ones by a bit, reads back. */
+START_TEST(t_each_character_at_each_place_reads_back)
+{
+	static const char around[] = "!#[]{|@ 01\x7f^_`a";
+	char text[24];
+	json_t *v;
+	size_t at;
+	int c;
+
+	for (c = 1; c < 0x80; c++)
+		for (at = 0; at < sizeof(around) - 1; at++) {
+			memcpy(text, around, sizeof(around));
+			text[at] = (char)c;
+			buf_reset(&b);
+			jsonw_init(&w, &b);
+			jsonw_obj(&w);
+			jsonw_kstr(&w, text, text);
+			jsonw_end(&w);
+			v = json_loadb(b.data, b.len, 0, NULL);
+			ck_assert_msg(v != NULL, "%d at %zu: %s", c, at,
+			    buf_cstr(&b));
+			ck_assert_str_eq(json_string_value(json_object_get(v,
+			    text)), text);
+			json_decref(v);
+		}
 }
 END_TEST
 
@@ -200,6 +230,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, t_nesting_and_commas);
+	tcase_add_test(tc, t_each_character_at_each_place_reads_back);
 	tcase_add_test(tc, t_strings_are_escaped);
 	tcase_add_test(tc, t_any_bytes_become_valid_json);
 	tcase_add_test(tc, t_broken_utf8_becomes_the_replacement);
