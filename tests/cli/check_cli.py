@@ -348,6 +348,22 @@ def t_control_waits_for_the_effect(rig):
     sub.close()
 
 
+def t_upgrade_waits_for_the_next_process(rig):
+    worker(rig, "w1")
+    sub = Redis(rig.path)
+    sub("SUBSCRIBE", "ai:control:w1")
+    for ok in (False, True):
+        p = rig.start("upgrade", "w1")
+        assert json.loads(sub.reply()[2]) == {"op": "upgrade"}
+        # between the two processes the worker has no status at all
+        rig.redis("DEL", "ai:worker:w1")
+        worker(rig, "w1", pid=7 + ok,
+               upgrade={"ok": ok, "at": 5 + ok, "message": "so it went"})
+        assert p.communicate(timeout=20)[0] == b"w1 so it went\n"
+        assert p.returncode == (0 if ok else 1)
+    sub.close()
+
+
 def t_doctor_finds_what_is_wrong(rig):
     got = {c["check"]: c for c in rig.lines("doctor", rc=1)}
     assert got["redis"]["verdict"] == got["clock"]["verdict"] == "ok"
