@@ -107,6 +107,21 @@ want 6 service ganger reload
 grep -q colour /out || die "the bad key is not named: $(cat /out)"
 sed -i '$d' /etc/ganger/ganger.ini
 
+say "every verb of the init script under service"
+want 2 service ganger enlarge
+want 0 service ganger force-reload
+want 0 service ganger restart
+want 0 service ganger try-restart
+want 0 service ganger stop
+want 3 service ganger status
+want 0 service ganger stop
+want 7 service ganger reload
+want 7 service ganger force-reload
+want 0 service ganger try-restart
+want 3 service ganger status
+want 0 service ganger start
+want 0 service ganger status
+
 say "a job"
 want 0 ganger submit --wait --json --timeout 20 \
     '{"type":"selftest","input":{"op":"echo","value":42}}'
