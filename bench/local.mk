@@ -53,6 +53,12 @@ soak: all
 bench-deadline: all
 	$(PYTHON3) $(srcdir)/bench/deadline --build . --peers
 
+# The pause of a reload.
+EXTRA_DIST += bench/reload
+.PHONY: bench-reload
+bench-reload: all bench/starts.la
+	$(PYTHON3) $(srcdir)/bench/reload --build .
+
 # Two jobs of pure work on two cores against one.
 EXTRA_DIST += bench/spin
 .PHONY: bench-spin

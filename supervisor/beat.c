@@ -224,7 +224,7 @@ beat_send(struct sup *sup)
 	sup->beat_sent = mono_now();
 	(void)script_call(sup->main, build(sup), answered, sup);
 	TAILQ_FOREACH(r, &sup->left, link)
-		if (r->ready)
+		if (r->ready && r->role == REDIS_LEFT)
 			(void)script_call(r->main, build(sup), answered_there,
 			    NULL);
 }
@@ -256,7 +256,8 @@ beat_leave(struct sup *sup)
 
 	beat_leave_of(sup, sup->redis);
 	TAILQ_FOREACH(r, &sup->left, link)
-		beat_leave_of(sup, r);
+		if (r->role == REDIS_LEFT)
+			beat_leave_of(sup, r);
 }
 
 bool

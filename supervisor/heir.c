@@ -282,7 +282,7 @@ restore_stderr(struct sup *sup)
 		(void)log_open("gangerd", l->target,
 		    (enum log_format)l->format, (enum log_level)l->level);
 	if (!sup->foreground)
-		life_leave_stderr(sup->conf);
+		life_leave_stderr(sup);
 }
 
 void

@@ -272,8 +272,9 @@ life_background(void)
  * where there is no syslog.
  */
 void
-life_leave_stderr(const struct conf *c)
+life_leave_stderr(struct sup *sup)
 {
+	const struct conf *c = sup->conf;
 	struct stat st;
 	int null;
 
@@ -285,6 +286,7 @@ life_leave_stderr(const struct conf *c)
 	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0) {
 		(void)dup2(null, STDERR_FILENO);
 		(void)close(null);
+		sup->no_stderr = true;
 	}
 }
 
@@ -298,5 +300,5 @@ sup_announce(struct sup *sup, int code)
 	(void)!write(sup->announce_fd, &byte, 1);
 	fd_close(&sup->announce_fd);
 	if (code == 0)
-		life_leave_stderr(sup->conf);
+		life_leave_stderr(sup);
 }

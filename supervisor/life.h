@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct conf;
+struct sup;
 
 /* "gangerd: ..." on stderr, and exit. */
 _Noreturn void life_die(int code, const char *fmt, ...)
@@ -40,6 +41,6 @@ void life_drop_rights(const struct conf *c);
  */
 int life_background(void);
 /* In the background and up: the log leaves a stderr that is not ours alone. */
-void life_leave_stderr(const struct conf *c);
+void life_leave_stderr(struct sup *sup);
 
 #endif

@@ -368,7 +368,11 @@ redis_judged(struct redis *r)
 	return (r->judged);
 }
 
-/* As after a lost connection: what was under way is asked for again. */
+/*
+ * The queues go on with the new connections. The old ones stay until all that
+ * was asked there is answered: were they closed with a claim on its way, it
+ * might run after we had asked what became of it.
+ */
 static void
 go_on_with(struct sup *sup, struct redis *old)
 {
@@ -377,7 +381,9 @@ go_on_with(struct sup *sup, struct redis *old)
 	TAILQ_FOREACH(q, &sup->queues, link)
 		if (q->redis == old)
 			queue_move(q, sup->redis);
-	redis_free(&old);
+	old->role = REDIS_CLOSING;
+	TAILQ_INSERT_TAIL(&sup->left, old, link);
+	sup->parting = true;
 }
 
 static void
@@ -415,15 +421,53 @@ redis_take(struct sup *sup, struct redis **rp)
 		became_ready(r);
 }
 
+const struct redis *
+redis_leaving(const struct sup *sup)
+{
+	const struct redis *r;
+
+	TAILQ_FOREACH(r, &sup->left, link)
+		if (r->role == REDIS_LEFT)
+			break;
+	return (r);
+}
+
 static bool
 is_needed(const struct sup *sup, const struct redis *r)
 {
 	const struct queue *q;
 
+	if (r->role == REDIS_CLOSING)
+		return (conn_pending(r->main) > 0);
 	TAILQ_FOREACH(q, &sup->queues, link)
 		if (q->redis == r)
 			return (true);
 	return (false);
+}
+
+/* Claims whose answers were lost with it after all. */
+static void
+recover_claims(struct sup *sup)
+{
+	struct queue *q;
+
+	TAILQ_FOREACH(q, &sup->queues, link)
+		if (q->redis == sup->redis && sup->ready)
+			intake_recover(q);
+}
+
+static void
+leave(struct sup *sup, struct redis *r)
+{
+	TAILQ_REMOVE(&sup->left, r, link);
+	if (r->role == REDIS_CLOSING)
+		recover_claims(sup);
+	else {
+		log_info("redis", "%s is left", r->shown);
+		beat_leave_of(sup, r);
+		conn_flush_all(r->group);
+	}
+	redis_free(&r);
 }
 
 void
@@ -433,14 +477,9 @@ redis_leave_phase(struct sup *sup)
 
 	for (r = TAILQ_FIRST(&sup->left); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, link);
-		if (is_needed(sup, r)) {
+		if (is_needed(sup, r))
 			sup->parting = true;
-			continue;
-		}
-		log_info("redis", "%s is left", r->shown);
-		beat_leave_of(sup, r);
-		conn_flush_all(r->group);
-		TAILQ_REMOVE(&sup->left, r, link);
-		redis_free(&r);
+		else
+			leave(sup, r);
 	}
 }

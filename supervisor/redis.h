@@ -19,7 +19,8 @@
 struct conf_redis;
 struct sup;
 
-enum redis_role { REDIS_OURS, REDIS_TRIED, REDIS_LEFT };
+/* CLOSING: the same Redis as ours, only its last answers are waited for. */
+enum redis_role { REDIS_OURS, REDIS_TRIED, REDIS_LEFT, REDIS_CLOSING };
 
 struct redis {
 	unsigned magic;
@@ -56,6 +57,8 @@ bool redis_judged(struct redis *r);
  * one, which is left when nothing of them is held any more.
  */
 void redis_take(struct sup *sup, struct redis **rp);
+/* One that is being left, or NULL. */
+const struct redis *redis_leaving(const struct sup *sup);
 /* Closes what has been left, once no queue needs it. */
 void redis_leave_phase(struct sup *sup);
 void redis_free(struct redis **rp);

@@ -266,17 +266,19 @@ static int
 prepare_log(struct reload *r, struct buf *why)
 {
 	const struct conf_log *now = &r->sup->conf->log, *l = &r->c->log;
+	const char *target = r->sup->no_stderr &&
+	    strcmp(l->target, "stderr") == 0 ? "syslog" : l->target;
 
 	if (strcmp(now->target, l->target) == 0 && now->format == l->format) {
 		log_set_level((enum log_level)l->level);
 		return (0);
 	}
-	if (log_open("gangerd", l->target, (enum log_format)l->format,
+	if (log_open("gangerd", target, (enum log_format)l->format,
 	    (enum log_level)l->level) == 0)
 		return (0);
 	conf_put_place(r->c, "log", "target", why);
 	(void)buf_printf(why, "target: cannot open the log %s: %s\n",
-	    l->target, strerror(errno));
+	    target, strerror(errno));
 	return (-ERR_CONFIG);
 }
 
@@ -320,10 +322,10 @@ begin_redis(struct reload *r, struct buf *why)
 
 	if (redis_is(sup->redis, &r->c->redis))
 		return (0);
-	if (!TAILQ_EMPTY(&sup->left))
+	if (redis_leaving(sup) != NULL)
 		return (refuse_redis(r, why, "%s is still being left: jobs "
 		    "that were claimed there run to their end first",
-		    TAILQ_FIRST(&sup->left)->shown));
+		    redis_leaving(sup)->shown));
 	sup->trial = redis_try(sup, &r->c->redis);
 	return (0);
 }

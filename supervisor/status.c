@@ -175,7 +175,8 @@ put_redis(struct jsonw *w, const struct sup *sup)
 	jsonw_key(w, "leaving");
 	jsonw_arr(w);
 	TAILQ_FOREACH(r, &sup->left, link)
-		jsonw_str(w, r->shown);
+		if (r->role == REDIS_LEFT)
+			jsonw_str(w, r->shown);
 	jsonw_end(w);
 	jsonw_end(w);
 }

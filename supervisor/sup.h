@@ -142,6 +142,7 @@ struct sup {
 	struct heir heir;             /* from the one before */
 	bool left_alone;              /* another one is the daemon: jobs may end
 				       * whatever that takes */
+	bool no_stderr;               /* it was let go: syslog instead */
 
 	/* Outcome of the last reload, for status. */
 	struct reload *reload;        /* owns; one that waits for its Redis */

@@ -185,3 +185,10 @@ TESTS += tests/system/s_n_life tests/system/s_n_upgrade tests/system/s_b_box tes
 check-slow:
 	RIG_JOBS=20000 RIG_REPEAT=1000 RIG_LIMIT=300 $(MAKE) check \
 	    TESTS='tests/system/s_c_many tests/system/s_e_children'
+
+# A thousand reloads under load; RELOAD_SEED=N for others.
+.PHONY: check-reload
+check-reload:
+	RELOAD_HUPS=1000 RIG_LIMIT=120 $(MAKE) check \
+	    TESTS=tests/system/s_f_storm
+check-slow: check-reload

@@ -31,6 +31,8 @@ struct shape {
 	unsigned timeout;       /* s */
 	unsigned nice;
 	unsigned log;           /* index of levels */
+	bool file;              /* the log goes to a file of its own */
+	bool linked;            /* Redis by another name: other connections */
 };
 
 struct storm {
@@ -82,8 +84,9 @@ ini_of(const struct shape *x, int bad)
 
 	ck_assert_ptr_nonnull(f = open_memstream(&text, &n));
 	fprintf(f, "kill_grace = 5s\nretry_backoff = 10ms\njob_timeout = %us\n"
-	    "[log]\nlevel = %s\n[pool p]\nslots = %u\ncpus = 0\nnice = %u\n",
-	    x->timeout, levels[x->log], x->p, x->nice);
+	    "[log]\nlevel = %s\n%s[pool p]\nslots = %u\ncpus = 0\nnice = %u\n",
+	    x->timeout, levels[x->log], x->file ? "target = @DIR@/own.log\n" :
+	    "", x->p, x->nice);
 	if (x->q > 0)
 		fprintf(f, "[pool q]\nslots = %u\ncpus = 0\n"
 		    "queues = " EXTRA "\n", x->q);
@@ -104,6 +107,9 @@ write_file(struct storm *s, const struct shape *x, int bad)
 {
 	char *ini = ini_of(x, bad);
 
+	rig_daemon_redis(s->r, 0, x->linked ? rig_fmt(s->r,
+	    "unix:%s/link.sock", rig_dir(s->r)) : rig_fmt(s->r, "unix:%s",
+	    rig_socket(s->r)));
 	rig_daemon_config(s->r, 0, ini);
 	free(ini);
 }
@@ -116,7 +122,7 @@ change(struct storm *s)
 	unsigned n = 1 + roll(s, 3);
 
 	while (n-- > 0)
-		switch (roll(s, 8)) {
+		switch (roll(s, 10)) {
 		case 0: x.p = 1 + roll(s, 4); break;
 		case 1: x.q = roll(s, 3); break;
 		case 2: x.extra = !x.extra; break;
@@ -125,6 +131,8 @@ change(struct storm *s)
 		case 5: x.timeout = 60 + roll(s, 100); break;
 		case 6: x.nice = roll(s, 3); break;
 		case 7: x.log = roll(s, 3); break;
+		case 8: x.file = !x.file; break;
+		case 9: x.linked = !x.linked; break;
 		}
 	return (x);
 }
@@ -210,6 +218,8 @@ check_shape(const struct storm *s, const json_t *status)
 	ck_assert_uint_eq(slots_of(status, "p"), s->now.p);
 	ck_assert_uint_eq(slots_of(status, "q"), s->now.q);
 	ck_assert_int_eq(serves(status, EXTRA), s->now.q > 0);
+	ck_assert_int_eq(strstr(js_str(status, "redis.url"), "link.sock") !=
+	    NULL, s->now.linked);
 }
 
 static long long
@@ -377,6 +387,8 @@ START_TEST(t_a_storm_of_reloads_costs_nothing)
 
 	s.r = rig_start(ini);
 	free(ini);
+	ck_assert_int_eq(symlink(rig_socket(s.r), rig_fmt(s.r, "%s/link.sock",
+	    rig_dir(s.r))), 0);
 	/* warm: all that is allocated once has been */
 	for (i = 0; i < 20; i++)
 		push_one(&s);
