@@ -131,6 +131,69 @@ tell_lanes(struct cli *cli, struct story *s, const struct place *p)
 		    "most of the time", high);
 }
 
+/* What a worker says of its queue's limits. */
+static void
+tell_limits(struct story *s, const struct fleet *f, const char *queue)
+{
+	const json_t *list, *one;
+	size_t i, k;
+
+	for (i = 0; i < json_array_size(f->workers); i++) {
+		list = json_object_get(json_array_get(f->workers, i),
+		    "limits");
+		for (k = 0; k < json_array_size(list); k++) {
+			one = json_array_get(list, k);
+			if (strcmp(js_str(one, "queue"), queue) != 0 ||
+			    js_str(one, "reached")[0] == '\0')
+				continue;
+			if (strcmp(js_str(one, "reached"), "rate") == 0)
+				tell(s, "the rate limit of its queue, %s, is "
+				    "reached", js_str(one, "rate"));
+			else
+				tell(s, "%.0f job(s) of its queue may run at "
+				    "a time (max_running), and as many do",
+				    js_num(one, "max_running"));
+			json_object_set_new(s->facts, "limit",
+			    json_string(js_str(one, "reached")));
+			return;
+		}
+	}
+}
+
+/* The most GPUs that one slot owns, of the live workers' slots. */
+static size_t
+largest_slot(const struct fleet *f)
+{
+	const json_t *slots;
+	size_t i, k, n, most = 0;
+
+	for (i = 0; i < json_array_size(f->workers); i++) {
+		slots = json_object_get(json_array_get(f->workers, i),
+		    "slots");
+		for (k = 0; k < json_array_size(slots); k++) {
+			n = json_array_size(json_object_get(
+			    json_array_get(slots, k), "devices"));
+			most = n > most ? n : most;
+		}
+	}
+	return (most);
+}
+
+static void
+tell_gpus(struct story *s, const struct fleet *f, const struct job_spec *spec)
+{
+	size_t most = largest_slot(f);
+
+	if (spec->gpus <= most || spec->gpus < 2)
+		return;
+	tell(s, "it needs a slot with %u GPUs; the largest slot of the fleet "
+	    "has %zu", (unsigned)spec->gpus, most);
+	json_object_set_new(s->facts, "gpus_wanted",
+	    json_integer((json_int_t)spec->gpus));
+	json_object_set_new(s->facts, "gpus_of_largest_slot",
+	    json_integer((json_int_t)most));
+}
+
 static void
 tell_needs(struct story *s, const struct fleet *f, const struct place *p)
 {
@@ -147,8 +210,11 @@ tell_needs(struct story *s, const struct fleet *f, const struct place *p)
 	if (job_parse(p->member + p->offset, p->len - p->offset, SIZE_MAX,
 	    &spec, &problem) != 0)
 		tell(s, "a worker will refuse it: %s", problem.message);
-	else if (spec.requires_gpu && !gpu)
-		tell(s, "it needs a GPU, and no live worker has one");
+	else {
+		if ((spec.requires_gpu || spec.gpus > 0) && !gpu)
+			tell(s, "it needs a GPU, and no live worker has one");
+		tell_gpus(s, f, &spec);
+	}
 	job_spec_fini(&spec);
 }
 
@@ -214,6 +280,8 @@ cmd_explain(struct cli *cli)
 		tell_record(&s, rec);
 	tell_place(&s, &place);
 	tell_lanes(cli, &s, &place);
+	if (place.where == PLACE_LANE)
+		tell_limits(&s, f, place.queue);
 	tell_needs(&s, f, &place);
 	if (place.where == PLACE_LANE || place.where == PLACE_DELAYED)
 		tell_workers(cli, &s, f, place.queue);

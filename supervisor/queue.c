@@ -29,7 +29,7 @@ name_keys(struct queue *q)
 }
 
 struct queue *
-queue_find(struct sup *sup, const char *name)
+queue_find(const struct sup *sup, const char *name)
 {
 	struct queue *q;
 

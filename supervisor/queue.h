@@ -93,7 +93,7 @@ TAILQ_HEAD(queue_list, queue);
 
 /* The queue of that name, made if new. Never NULL. */
 struct queue *queue_get(struct sup *sup, const char *name);
-struct queue *queue_find(struct sup *sup, const char *name); /* or NULL */
+struct queue *queue_find(const struct sup *sup, const char *name); /* or NULL */
 void queue_free(struct queue **qp); /* must hold no jobs */
 /* No longer in the configuration: nothing more is claimed. */
 void queue_close(struct queue *q);

@@ -11,6 +11,7 @@
 
 #include "supervisor/conn.h"
 #include "supervisor/gpu.h"
+#include "supervisor/intake.h"
 #include "supervisor/job.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
@@ -219,6 +220,31 @@ put_upgrade(struct jsonw *w, const struct upgrade *u)
 	jsonw_end(w);
 }
 
+/* The limits of queues, and which of them allow no claim now. */
+static void
+put_limits(struct jsonw *w, const struct sup *sup)
+{
+	const struct conf_queue *c;
+	const struct queue *q;
+	unsigned i;
+
+	jsonw_key(w, "limits");
+	jsonw_arr(w);
+	for (i = 0; i < sup->conf->nqueues; i++) {
+		c = &sup->conf->queues[i];
+		if ((q = queue_find(sup, c->name)) == NULL)
+			continue;
+		jsonw_obj(w);
+		jsonw_kstr(w, "queue", c->name);
+		jsonw_kint(w, "max_running", c->max_running);
+		jsonw_kstr(w, "rate", c->rate[0] != '\0' ? c->rate : NULL);
+		jsonw_kstr(w, "reached", !intake_limited(q) ? NULL :
+		    q->limited_full ? "max_running" : "rate");
+		jsonw_end(w);
+	}
+	jsonw_end(w);
+}
+
 void
 status_put(struct buf *b, const struct sup *sup)
 {
@@ -248,6 +274,7 @@ status_put(struct buf *b, const struct sup *sup)
 	if (sup->upgrade.at > 0)
 		put_upgrade(&w, &sup->upgrade);
 	put_queues(&w, sup);
+	put_limits(&w, sup);
 	put_counters(&w, sup);
 	jsonw_key(&w, "slots");
 	jsonw_arr(&w);

@@ -322,6 +322,23 @@ def t_explain_says_why(rig):
     assert e["before"] == 1 and e["workers"] == ["w1"] and e["why"]
     assert "draining" in rig.run("explain", "b")
     rig.run("explain", "none", rc=1)
+    limit = {"queue": INFERENCE, "max_running": 2, "rate": "30/m"}
+    worker(rig, "w1", queues=[INFERENCE],
+           limits=[{**limit, "reached": "max_running"}])
+    (e,) = rig.lines("explain", "b")
+    assert e["limit"] == "max_running"
+    assert "2 job(s) of its queue may run" in " ".join(e["why"])
+    worker(rig, "w1", queues=[INFERENCE], limits=[{**limit, "reached": "rate"}])
+    assert "30/m" in rig.run("explain", "b")
+    rig.run("submit", '{"id":"wide","gpus":4,"requires_gpu":true}')
+    worker(rig, "w2", queues=[GPU], gpu_enabled=True,
+           slots=[{"slot": 0, "devices": ["GPU-1", "GPU-2"]}])
+    (e,) = rig.lines("explain", "wide")
+    assert (e["gpus_wanted"], e["gpus_of_largest_slot"]) == (4, 2), e
+    rig.redis("SET", "{%s}:job:later" % INFERENCE, json.dumps({
+        "id": "later", "queue": INFERENCE, "state": "waiting", "attempt": 0,
+        "message": "waits for its turn: rate limit"}))
+    assert "rate limit" in rig.run("explain", "later")
 
 
 def t_control_waits_for_the_effect(rig):

@@ -166,6 +166,9 @@ START_TEST(t_a_crash_leaves_no_permit_taken)
 	push(r, Q_INF, "lost", 2, "30");
 	rig_wait_record(r, Q_INF, "lost0", "running");
 	rig_wait_record(r, Q_INF, "lost1", "running");
+	push(r, Q_INF, "next", 4, "0.05");
+	rig_until(r, strcmp(js_str(rig_status(r, 0), "limits.0.reached"),
+	    "max_running") == 0);
 	rig_kill(rig_daemon_pid(r, 0), SIGKILL);
 	(void)rig_daemon_wait(r, 0);
 	rig_cmd(r, "HSET {" Q_INF "}:history lost0 %s",
@@ -173,7 +176,6 @@ START_TEST(t_a_crash_leaves_no_permit_taken)
 	rig_cmd(r, "HSET {" Q_INF "}:history lost1 %s",
 	    "a0 l0 d0 f0 c1 r1");
 	rig_daemon_start(r, rig_daemon(r, "w2", ini));
-	push(r, Q_INF, "next", 4, "0.05");
 	ck_assert_int_le(most_at_once(r, Q_INF, "next", 4), 2);
 	rig_wait_record(r, Q_INF, "lost0", "cancelled");
 	rig_wait_record(r, Q_INF, "lost1", "cancelled");
