@@ -65,8 +65,14 @@ static const int refused[] = {
 	SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime,
 	SYS_quotactl, 443 /* quotactl_fd */, SYS_syslog, SYS_sethostname,
 	SYS_setdomainname, SYS_vhangup, SYS_open_by_handle_at,
-	SYS_name_to_handle_at, SYS_fanotify_init, SYS_nfsservctl,
+	SYS_name_to_handle_at, SYS_fanotify_init,
+	/* gone from newer kernels, and so from their headers */
+#ifdef SYS_nfsservctl
+	SYS_nfsservctl,
+#endif
+#ifdef SYS_lookup_dcookie
 	SYS_lookup_dcookie,
+#endif
 #ifdef SYS_iopl
 	SYS_iopl, SYS_ioperm,
 #endif
