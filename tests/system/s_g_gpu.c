@@ -340,7 +340,53 @@ START_TEST(t_mig_devices_are_devices)
 }
 END_TEST
 
+/*
+ * A job for two GPUs gets a slot that owns two, both of them, and none with
+ * one. While it waits for that, jobs for one go on in the other pool; and it
+ * gets it, though more of these wait than could ever leave it free. One for
+ * more than any slot has says so.
+ */
+START_TEST(t_a_job_for_two_gpus_waits_for_a_slot_with_two)
+{
+	struct rig *r = gpu_start("gpus 3", GPU_BASE
+	    "[pool narrow]\ndevices = 0\nqueues = ai:gpu:queue\n"
+	    "[pool wide]\ndevices = 1,2\ndevices_per_slot = 2\n"
+	    "queues = ai:gpu:queue\n[handler selftest]\n");
+	json_t *one, *two;
+	int i, before = 0;
+
+	rig_until(r, js_int(rig_status(r, 0), "available_slots") == 2);
+	for (i = 0; i < 2; i++)
+		rig_pushf(r, Q_GPU, "{\"id\":\"pair%d\",\"gpus\":2,"
+		    "\"type\":\"selftest\",\"input\":{\"op\":\"sleep\","
+		    "\"seconds\":0.5}}", i);
+	for (i = 0; i < 40; i++)
+		rig_pushf(r, Q_GPU, "{\"id\":\"single%d\","
+		    "\"requires_gpu\":true,\"type\":\"selftest\","
+		    "\"input\":{\"op\":\"sleep\",\"seconds\":0.05}}", i);
+	rig_push(r, Q_GPU, "{\"id\":\"many\",\"gpus\":3,"
+	    "\"type\":\"selftest\",\"input\":{\"op\":\"where\"}}");
+	one = rig_wait_record(r, Q_GPU, "pair0", "done");
+	two = rig_wait_record(r, Q_GPU, "pair1", "done");
+	ck_assert_int_eq(js_int(one, "slot"), js_int(two, "slot"));
+	ck_assert_int_eq((int)json_array_size(js(rig_status(r, 0), rig_fmt(r,
+	    "slots.%lld.devices", js_int(one, "slot")))), 2);
+	ck_assert_int_ge(js_int(two, "started_at"),
+	    js_int(one, "finished_at") - 2);
+	for (i = 0; i < 40; i++)
+		before += js_int(rig_wait_record(r, Q_GPU, rig_fmt(r,
+		    "single%d", i), "done"), "started_at") <
+		    js_int(two, "started_at");
+	ck_assert_msg(before > 0 && before < 40, "%d before", before);
+	rig_wait_record(r, Q_GPU, "many", "waiting");
+	ck_assert_ptr_nonnull(strstr(js_str(rig_record(r, Q_GPU, "many"),
+	    "message"), "needs a slot with 3 GPU(s)"));
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_g_gpu",
+    t_a_job_for_two_gpus_waits_for_a_slot_with_two,
     t_a_job_sees_the_device_of_its_slot,
     t_no_cuda_and_no_nvml_in_the_supervisor,
     t_gpus_that_are_not_there_are_named,
