@@ -134,11 +134,14 @@ fi
 
 say "upgrade under a running job"
 want 0 ganger submit \
-    '{"id":"long","type":"selftest","input":{"op":"sleep","seconds":6}}'
+    '{"id":"long","type":"selftest","input":{"op":"sleep","seconds":25}}'
 until_true "the job runs" job_is running long
 before=$(cat /run/ganger/gangerd.pid)
 want 0 dpkg -i /debs/next-*.deb
 want 0 service ganger status
+job_is running long || die "the upgrade waited for the job, or ended it"
+[ "$(cat /run/ganger/gangerd.pid)" != "$before" ] ||
+    die "the old version still runs: $(cat /out)"
 until_true "the job is done" job_is "done" long
 [ "$(field attempt)" = 1 ] || die "the upgrade was charged to the job: $(cat /out)"
 want 0 ganger submit --wait --timeout 20 \
