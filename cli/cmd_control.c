@@ -89,6 +89,21 @@ await_effect(struct cli *cli, const char *worker, const json_t *before,
 	}
 }
 
+/* A bad file has a line per problem. */
+static void
+say_lines(const char *worker, const char *text)
+{
+	size_t n;
+
+	do {
+		n = strcspn(text, "\n");
+		printf("%s ", worker);
+		out_text(stdout, text, n);
+		putchar('\n');
+		text += n + (text[n] == '\n');
+	} while (*text != '\0');
+}
+
 /* A state is a word; the outcome of a reload is { ok, message, ... }. */
 static int
 say_outcome(struct cli *cli, const char *worker, const char *member,
@@ -103,9 +118,7 @@ say_outcome(struct cli *cli, const char *worker, const char *member,
 		out_json(o);
 		json_decref(o);
 	} else {
-		printf("%s ", worker);
-		out_text(stdout, text, strlen(text));
-		putchar('\n');
+		say_lines(worker, text);
 	}
 	return (json_is_object(value) && !js_bool(value, "ok") ? CLI_FAILED :
 	    CLI_OK);

@@ -362,6 +362,12 @@ def t_control_waits_for_the_effect(rig):
         worker(rig, "w1", config=config)
         assert json.loads(p.communicate(timeout=20)[0])["config"] == config
         assert p.returncode == (0 if ok else 1)
+    p = rig.start("reload", "w1")   # each problem of a bad file on its line
+    assert json.loads(sub.reply()[2]) == {"op": "reload"}
+    worker(rig, "w1", config={"ok": False, "loaded_at": 9,
+                              "message": "a.ini:1: x\nb.ini:2: y"})
+    assert p.communicate(timeout=20)[0] == b"w1 a.ini:1: x\nw1 b.ini:2: y\n"
+    assert p.returncode == 1
     sub.close()
 
 
