@@ -260,6 +260,33 @@ check_slots(struct doctor *d)
 		    n);
 }
 
+static void
+check_gpus(struct doctor *d)
+{
+	const json_t *w, *gpus;
+	size_t i, k, n = 0, sick = 0, blind = 0;
+	const char *state;
+
+	for (i = 0; i < json_array_size(d->fleet->workers); i++) {
+		w = json_array_get(d->fleet->workers, i);
+		state = js_str(json_object_get(w, "gpu_prober"), "state");
+		blind += strcmp(state, "down") == 0;
+		gpus = json_object_get(w, "gpus");
+		for (k = 0; k < json_array_size(gpus); k++, n++) {
+			state = js_str(json_array_get(gpus, k), "state");
+			sick += strcmp(state, "quarantined") == 0 ||
+			    strcmp(state, "lost") == 0;
+		}
+	}
+	if (sick > 0 || blind > 0)
+		say(d, DOC_WARN, "ganger status --json says why, under gpus "
+		    "and gpu_prober; docs/gpu.md what it means", "%zu of %zu "
+		    "GPUs are quarantined or lost, %zu probers are down",
+		    sick, n, blind);
+	else
+		say(d, DOC_OK, "", "%zu, none quarantined or lost", n);
+}
+
 /*
  * Leases whose end has passed: live workers take them over within a lease's
  * length, so those that lie long mean that nobody serves the queue.
@@ -410,6 +437,7 @@ static const struct {
 	{ "clock", true, check_skew },
 	{ "workers", true, check_workers },
 	{ "slots", true, check_slots },
+	{ "gpus", true, check_gpus },
 	{ "containment", true, check_containment },
 	{ "leases", true, check_leases },
 	{ "open files", false, check_files },

@@ -321,6 +321,10 @@ def t_explain_says_why(rig):
     (e,) = rig.lines("explain", "b")
     assert e["before"] == 1 and e["workers"] == ["w1"] and e["why"]
     assert "draining" in rig.run("explain", "b")
+    rig.redis("SET", "{%s}:job:b" % INFERENCE, json.dumps(
+        {"id": "b", "queue": INFERENCE, "state": "waiting", "attempt": 0,
+         "message": "waits for GPU memory: it asks for 90.0 GiB"}))
+    assert "it asks for 90.0 GiB" in rig.run("explain", "b")
     rig.run("explain", "none", rc=1)
     limit = {"queue": INFERENCE, "max_running": 2, "rate": "30/m"}
     worker(rig, "w1", queues=[INFERENCE],
@@ -402,8 +406,13 @@ def t_doctor_finds_what_is_wrong(rig):
     assert "1 by the v1 freezer, 0 by sweep" in got["containment"]["found"]
     assert "freezer" in rig.run("status")
     worker(rig, "w2", containment="sweep")
-    worker(rig, "w1", slots=[{"slot": 0, "state": "QUARANTINED"}])
+    worker(rig, "w1", slots=[{"slot": 0, "state": "QUARANTINED"}],
+           gpus=[{"state": "good"}, {"state": "lost"}],
+           gpu_prober={"state": "up"})
+    assert got["gpus"]["verdict"] == "ok"
     got = {c["check"]: c for c in rig.lines("doctor", rc=1)}
+    assert got["gpus"]["verdict"] == "warn"
+    assert got["gpus"]["found"].startswith("1 of 2 GPUs")
     assert got["containment"]["verdict"] == "warn"
     assert got["leases"]["verdict"] == "fail"
     assert got["slots"]["verdict"] == "warn"

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <sys/stat.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -261,6 +262,35 @@ START_TEST(t_prober_that_dies_is_started_again)
 }
 END_TEST
 
+/* What it says is checked like anything from another process. */
+START_TEST(t_prober_that_talks_nonsense_is_not_believed)
+{
+	struct rig *r = gpu_rig("");
+	const char *path = rig_fmt(r, "%s/prober", rig_dir(r));
+	FILE *f = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_gt(fprintf(f, "#!/bin/sh\nif [ \"$1\" = --watch ] && "
+	    "! [ -e %s/good ]; then\n\ttouch %s/good\n\techo '{\"ev\":"
+	    "\"list\",\"gpus\":[{\"uuid\":7}]}'\n\texec cat\nfi\n"
+	    "exec %s \"$@\"\n", rig_dir(r), rig_dir(r), TEST_PROBER), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+	rig_setenv(r, "GANGER_GPUPROBE", path);
+	ck_assert_int_eq(rig_daemon(r, "w1", GPU_INI), 0);
+	rig_daemon_spawn(r, 0);
+	rig_until(r, rig_http(r, 0, "/healthz", NULL) == 200);
+	rig_until(r, strstr(js_str(rig_status(r, 0), "gpu_prober.why"),
+	    "makes no sense") != NULL);
+	/* nothing is known of the devices yet: no job starts */
+	ck_assert_int_eq(rig_http(r, 0, "/readyz", NULL), 503);
+	rig_until(r, gpu_counter(r, "gpu_prober_restarts") == 1);
+	until_prober(r, "up");
+	rig_until(r, rig_http(r, 0, "/readyz", NULL) == 200);
+	rig_stop(&r);
+}
+END_TEST
+
 /* It hangs in the driver: the worker lives on, and says so. */
 START_TEST(t_prober_that_hangs_is_killed_and_jobs_go_on)
 {
@@ -295,4 +325,5 @@ RIG_MAIN("s_g_faults",
     t_errors_of_the_memory,
     t_device_that_fails_its_test_is_not_used,
     t_prober_that_dies_is_started_again,
+    t_prober_that_talks_nonsense_is_not_believed,
     t_prober_that_hangs_is_killed_and_jobs_go_on)
