@@ -7,11 +7,13 @@
 
 #include "supervisor/gpu.h"
 
+#include <sys/wait.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/obj.h"
@@ -25,6 +27,7 @@
 #include "supervisor/xid_tbl.h"
 
 #define RECHECK_MAX (10 * 60 * DUR_S)  /* the longest wait for a next test */
+#define END_LIMIT (200 * DUR_MS)        /* for killed probers, at the end */
 
 static const struct {
 	unsigned number;
@@ -455,19 +458,40 @@ gpu_open(struct sup *sup)
 	return (g);
 }
 
+/* What was killed is taken away, a prober with those that it started (they
+ * come to us when it is gone), so that nothing is left when we end; one that
+ * hangs in the driver is not waited for. */
+static void
+await_end(pid_t group, mono_t until)
+{
+	const struct timespec ms = { 0, 1000000 };
+	pid_t pid;
+
+	while (group > 0 && mono_now() < until &&
+	    (pid = waitpid(-group, NULL, WNOHANG)) >= 0)
+		if (pid == 0)
+			(void)nanosleep(&ms, NULL);
+}
+
 void
 gpu_close(struct gpus **gp)
 {
+	mono_t until = mono_add(mono_now(), END_LIMIT);
 	struct gpus *g = *gp;
+	pid_t pid;
 	unsigned i;
 
 	if (g == NULL)
 		return;
 	OBJ_CHECK(g, GPUS_MAGIC);
 	*gp = NULL;
+	pid = g->prober.pid;
 	gpu_prober_end(g, "");
+	await_end(pid, until);
 	for (i = 0; i < g->n; i++) {
+		pid = g->d[i]->test.pid;
 		gpu_test_stop(g->d[i]);
+		await_end(pid, until);
 		free(g->d[i]);
 	}
 	free(g->d);
