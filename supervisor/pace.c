@@ -6,7 +6,8 @@
 #include "supervisor/sup.h"
 
 #define ENOUGH 8        /* jobs measured before anything is taken ahead */
-#define FRAME_WORTH (200 * DUR_US)
+#define FRAME_WORTH (100 * DUR_US)      /* of work, where slots are idle; */
+#define CROWD_WORTH (2 * DUR_MS)        /* where that is no faster */
 #define WEIGHT 8.0      /* of the old mean against one new credit */
 
 static dur_t
@@ -90,8 +91,9 @@ pace_least(const struct sup *sup, unsigned handler, double crowd)
 	if (sup->conf->handlers[handler].kind != CONF_PLUGIN ||
 	    !is_short(sup, handler))
 		return (1);
-	n = (unsigned)(FRAME_WORTH /
-	    (sup->pace[handler].mean / (crowd > 1 ? crowd : 1) + 1)) + 1;
+	n = (unsigned)(crowd > 1 ?
+	    CROWD_WORTH / (sup->pace[handler].mean / crowd + 1) :
+	    FRAME_WORTH / (sup->pace[handler].mean + 1)) + 1;
 	return (n < most ? n : most);
 }
 

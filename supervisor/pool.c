@@ -28,6 +28,7 @@
 /* Jobs that may be out in all, beyond one or one batch for each slot: those
  * of many slots share few processors, and come back when that takes long. */
 #define POOL_AHEAD 512
+#define POOL_SIP 32     /* jobs; fewer are not claimed while short ones run */
 
 struct pool *
 pool_new(struct sup *sup, const struct conf_pool *conf, unsigned nslots)
@@ -200,10 +201,21 @@ room_of(const struct proc *proc, const struct measure *m)
 	return (0);
 }
 
+static bool
+is_urgent(const struct pool *p)
+{
+	unsigned i;
+
+	for (i = 0; i < p->nqueues; i++)
+		if (p->queues[i]->urgent)
+			return (true);
+	return (false);
+}
+
 unsigned
 pool_room(const struct pool *p)
 {
-	unsigned i, n = 0, out = 0, most, used = p->reserved + p->nready;
+	unsigned i, n = 0, out = 0, most, sip, used = p->reserved + p->nready;
 	struct measure m;
 
 	if (p->last_handler < 0)
@@ -218,6 +230,10 @@ pool_room(const struct pool *p)
 		most = most > POOL_AHEAD ? most : POOL_AHEAD;
 		if (n + out > most)
 			n = most > out ? most - out : 0;
+		sip = out > 0 && m.credits > 1 ? m.jobs / 2 : 0;
+		if (n < used + (sip < POOL_SIP ? sip : POOL_SIP) &&
+		    !is_urgent(p))
+			return (0);     /* more of it comes back soon */
 	}
 	return (n > used ? n - used : 0);
 }
