@@ -41,6 +41,7 @@ struct job_spec {
 	dur_t ttl;                /* 0: none */
 	wall_t queued_at;         /* 0: none */
 	dur_t result_ttl;         /* 0: none given */
+	dur_t unique_ttl;         /* 0: none given */
 	uint64_t gpu_memory;      /* bytes */
 	uint32_t gpus;            /* 0: none given */
 	bool is_msgpack;

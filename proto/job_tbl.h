@@ -30,6 +30,7 @@
 	JOB_KEY(ttl,          read_span,     ttl,          JOB_OVER_0, JOB_SECONDS_MAX) \
 	JOB_KEY(queued_at,    read_unix_ms,  queued_at,    0, JOB_UNIX_MAX * 1e3) \
 	JOB_KEY(result_ttl,   read_span,     result_ttl,   JOB_OVER_0, JOB_SECONDS_MAX) \
+	JOB_KEY(unique_ttl,   read_span,     unique_ttl,   JOB_OVER_0, JOB_SECONDS_MAX) \
 	JOB_KEY(gpu_memory,   read_bytes,    gpu_memory,   0, 9007199254740992.0) \
 	JOB_KEY(gpus,         read_count,    gpus,         1, 65536) \
 	JOB_KEY(preemptible,  read_tri,      preemptible,  0, 1) \

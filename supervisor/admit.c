@@ -322,12 +322,14 @@ gate_unique(struct job *j)
 	struct conn *c = j->q->redis->main;
 	const char *pre = j->q->key.unique;
 	size_t n = j->spec.unique.n;
+	long long life = j->spec.unique_ttl > 0 ?
+	    j->spec.unique_ttl / DUR_MS + 1 : UNIQUE_LIFE_MS;
 
 	if (j->spec.unique.p == NULL)
 		return (false);
 	j->stage = STAGE_CHECKING;
 	if (conn_cmd(c, NULL, NULL, "SET %s%b %s NX PX %lld", pre,
-	    j->spec.unique.p, n, j->id, UNIQUE_LIFE_MS) != 0 ||
+	    j->spec.unique.p, n, j->id, life) != 0 ||
 	    conn_cmd(c, unique_answered, j, "GET %s%b", pre,
 	    j->spec.unique.p, n) != 0)
 		finish_return(j, CAUSE_SHUTDOWN);

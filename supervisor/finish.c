@@ -144,7 +144,8 @@ leaves(const struct job *j, const struct record_extra *x)
 		f |= LEAVES_HISTORY;
 	if (j->logged || j->log_lines > 0 || j->hist.ran || j->lost)
 		f |= LEAVES_LOG;
-	if (j->spec.unique.p != NULL && x->outcome->cause != CAUSE_DUPLICATE)
+	if (j->spec.unique.p != NULL && j->spec.unique_ttl == 0 &&
+	    x->outcome->cause != CAUSE_DUPLICATE)
 		f |= LEAVES_UNIQUE;
 	return (f);
 }

@@ -253,6 +253,23 @@ START_TEST(t_duplicate_of_a_live_job_is_refused)
 }
 END_TEST
 
+/* With unique_ttl the value is taken for a time, not for a life. */
+START_TEST(t_unique_for_a_time)
+{
+	struct rig *r = rig_start(INI_ONE);
+
+	rig_push(r, Q_INF, ECHO("u1", "\"unique\":\"v\",\"unique_ttl\":2,"));
+	rig_wait_record(r, Q_INF, "u1", "done");
+	ck_assert_int_eq(rig_int(r, "EXISTS {" Q_INF "}:unique:v"), 1);
+	rig_push(r, Q_INF, ECHO("u2", "\"unique\":\"v\","));
+	rig_wait_record(r, Q_INF, "u2", "failed");
+	rig_until(r, rig_int(r, "EXISTS {" Q_INF "}:unique:v") == 0);
+	rig_push(r, Q_INF, ECHO("u3", "\"unique\":\"v\","));
+	rig_wait_record(r, Q_INF, "u3", "done");
+	rig_stop(&r);
+}
+END_TEST
+
 /* Ids are the producer's business: the same one again is another job. */
 START_TEST(t_known_id_is_a_job_of_its_own)
 {
@@ -337,4 +354,5 @@ RIG_MAIN("s_c_sched",
     t_job_past_its_ttl_expires,
     t_queue_ttl_is_for_jobs_that_name_none,
     t_duplicate_of_a_live_job_is_refused,
+    t_unique_for_a_time,
     t_known_id_is_a_job_of_its_own)

@@ -92,6 +92,8 @@ static const struct {
 	{ "queued_at", "1763900000000.7", true },
 	{ "queued_at", "-1", false }, { "queued_at", "1e300", false },
 	{ "queued_at", "\"\"", false }, { "queued_at", "true", false },
+	{ "unique_ttl", "0.5", true }, { "unique_ttl", "0", false },
+	{ "unique_ttl", "\"5\"", false },
 	{ "result_ttl", "5", true }, { "result_ttl", "0", false },
 	{ "result_ttl", "-1", false }, { "result_ttl", "1e30", false },
 	{ "result_ttl", "\"5\"", false },
