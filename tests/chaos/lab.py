@@ -495,10 +495,9 @@ class Lab:
             shutil.rmtree(self.dir)
 
     def fences(self):
-        """How many runs may be done again because a gangerd or a child gave
-        up what it had when the lease ended: what ran, and short jobs that were
-        over, with their results on the way. None if nobody gave up."""
+        """How often a gangerd or a child gave up what it had, because the
+        lease ended: what ran, and short jobs that were over, with their
+        results on the way."""
         words = "no renewal for", "the lease ended"
-        return GIVEN_UP * sum(any(w in line for w in words)
-                              for d in self.daemons
-                              for line in d.log().splitlines())
+        return sum(any(w in line for w in words) for d in self.daemons
+                   for line in d.log().splitlines())
