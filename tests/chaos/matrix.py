@@ -87,13 +87,26 @@ def lose_answer(bench, d, step, run):
         let_go(bench)
         try:
             lab.until("the claim", lambda: bench.state()[d.id] > 0, 1)
-            break
+            bench.oracle.killed("answer", None)
         except lab.Failure:             # it was a claim of another queue
-            d.disarm()
-            bench.relay.cut()
-            bench.drain(20)
-    bench.oracle.killed("answer", None)
-    bench.relay.cut()
+            pass
+        bench.relay.cut()
+        if comes(bench, d):
+            return
+
+
+def comes(bench, d):
+    """Whether it stands at the step; False: the job was done without it,
+    because the answer had passed already, or nothing was to be recovered."""
+    def over():
+        if lab.read_text(bench.pause):
+            return True
+        return bench.collect() == 0 and not bench.oracle.open
+    lab.until("the step or the job's end", over, 20)
+    if lab.read_text(bench.pause):
+        return True
+    d.disarm()
+    return False
 
 
 def victim_pid(bench, d, victim):
