@@ -237,6 +237,7 @@ class Oracle:
         self.broken = []
         self.jobs = self.done = self.runs = self.reruns = 0
         self.fenced = []                # reruns without a kill nearby
+        self.crashed = collections.defaultdict(list)    # pid -> its jobs
         self.recovery = collections.defaultdict(list)   # what -> seconds
 
     def expect(self, ident, handler, failing=0):
@@ -283,6 +284,10 @@ class Oracle:
         if lines[-1][0] != "e":
             self.complain("%s is done, its last run has no end: %s", ident,
                           lines)
+        for (what, at, pid, *_), after in zip(lines, [*lines[1:], "-"]):
+            if handler == "plugin" and what == "b" and (
+                    after[0] != "e" or after[2] != pid):
+                self.crashed[int(pid)].append(int(at))
         for run, later in zip(begun, begun[1:]):
             kills = self.hits(run, later[0], handler)
             if kills:
@@ -303,6 +308,13 @@ class Oracle:
         return [k for k in self.kills if at - ORPHAN_NS <= k.at <= before and
                 (k.pids is None or pid in k.pids or parent in k.pids or
                  (handler == "command" and parent == k.daemon))]
+
+    def unexplained(self):
+        """Reruns that neither a kill nor a crash explains: a child that a
+        later job crashed took the results with it that waited for that job's
+        (child/report.c). To be asked when all jobs are judged."""
+        return [f for f in self.fenced if not any(
+            f[1][0] < at < f[2][0] for at in self.crashed[f[1][1]])]
 
     def forget_kills(self, before_ns):
         while self.kills and self.kills[0].at < before_ns:
