@@ -232,6 +232,21 @@ write_oom_adj(const char *text)
 	(void)close(fd);
 }
 
+/* To the slot's stderr, which is our log: only what is safe after fork. */
+_Noreturn static void
+give_up_start(const struct launch *l, const char *what, const char *which)
+{
+	char text[512];
+	int e = errno, n;
+
+	/* snprintf takes no lock for these conversions */
+	n = snprintf(text, sizeof(text), "could not %s %.300s: errno %d\n",
+	    what, which, e);
+	if (n > 0 && write(l->fd[2], text, (size_t)n) < 0)
+		errno = e;
+	_exit(CHILD_EXIT_STARTUP);
+}
+
 _Noreturn static void
 become_child(const struct launch *l)
 {
@@ -244,8 +259,12 @@ become_child(const struct launch *l)
 			(void)signal(i, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
-	if ((!l->joined && contain_join(&l->p->contain) != 0) ||
-	    cage_join(&l->p->cage) != 0 || pin_self(&l->p->pin, l->fd[2]) != 0)
+	if (!l->joined && contain_join(&l->p->contain) != 0)
+		give_up_start(l, "join the slot's cgroup",
+		    l->p->contain.dir != NULL ? l->p->contain.dir : "");
+	if (cage_join(&l->p->cage) != 0)
+		give_up_start(l, "join the groups of the slot's limits", "");
+	if (pin_self(&l->p->pin, l->fd[2]) != 0)
 		_exit(CHILD_EXIT_STARTUP);
 	/* our files in /proc are ours again, see life_hide */
 	(void)prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
@@ -255,14 +274,14 @@ become_child(const struct launch *l)
 	rlimit_apply(l->p->pool->conf);
 	for (i = 0; i < 5; i++)
 		if (dup2(l->fd[i], i) < 0)
-			_exit(CHILD_EXIT_STARTUP);
+			give_up_start(l, "place", "its descriptors");
 	/* whoever started us may have left descriptors open */
 	(void)close_range(5, ~0U, 0);
 	(void)umask(077);
 	/* no set-user-id program gives a job more rights than it has */
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
 	(void)execve(l->argv[0], l->argv, l->env);
-	_exit(CHILD_EXIT_STARTUP);
+	give_up_start(l, "run", l->argv[0]);
 }
 
 /*
