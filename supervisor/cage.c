@@ -48,18 +48,44 @@ wanted(const char *controllers, char *out, size_t size)
 			    kinds[k].name);
 }
 
+/*
+ * Whether processes lie in the group itself. The kernel then refuses memory
+ * for the groups below, but takes cpu, pids and cpuset, and makes it a
+ * threaded domain by that: no process can join a group below any more. The
+ * root is an exception, and has no type.
+ */
+static bool
+holds_processes(const char *dir)
+{
+	char *type = cgroup_read(dir, "cgroup.type");
+	char *all = cgroup_read(dir, "cgroup.procs");
+	bool holds = type[0] != '\0' && all[0] != '\0';
+
+	free(type);
+	free(all);
+	return (holds);
+}
+
 static bool
 hand_down(const char *dir)
 {
-	char *have = cgroup_read(dir, "cgroup.controllers"), words[64];
+	char *have, words[64];
+	bool done, cpuset;
 
+	if (holds_processes(dir)) {
+		errno = EBUSY;
+		return (false);
+	}
+	have = cgroup_read(dir, "cgroup.controllers");
 	wanted(have, words, sizeof(words));
-	/* for pin.c; apart, so that the others do not hang on it */
-	if (cgroup_has_word(have, "cpuset", " \n"))
-		(void)cgroup_write(dir, "cgroup.subtree_control", "+cpuset");
+	cpuset = cgroup_has_word(have, "cpuset", " \n");
 	free(have);
-	return (words[0] != '\0' &&
-	    cgroup_write(dir, "cgroup.subtree_control", words) == 0);
+	done = words[0] != '\0' &&
+	    cgroup_write(dir, "cgroup.subtree_control", words) == 0;
+	/* for pin.c; apart, so that the others do not hang on it */
+	if (done && cpuset)
+		(void)cgroup_write(dir, "cgroup.subtree_control", "+cpuset");
+	return (done);
 }
 
 /* systemd says so by an attribute; elsewhere whoever may write may. */

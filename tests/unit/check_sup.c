@@ -82,7 +82,7 @@ START_TEST(t_controllers_are_handed_down)
 	ck_assert(!cage_delegate(own, branch));
 	put_file(own, "cgroup.controllers", "cpuset io hugetlb\n");
 	ck_assert(!cage_delegate(own, branch));
-	put_file(own, "cgroup.controllers", "cpuset cpu io memory pids\n");
+	put_file(own, "cgroup.controllers", "cpu io memory pids\n");
 	put_file(own, "cgroup.subtree_control", "");
 	put_file(branch, "cgroup.controllers", "memory pids\n");
 	put_file(branch, "cgroup.subtree_control", "");
@@ -91,6 +91,26 @@ START_TEST(t_controllers_are_handed_down)
 	    "+memory +pids +cpu"));
 	ck_assert(is_in_file(branch, "cgroup.subtree_control",
 	    "+memory +pids"));
+	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", own);
+	ck_assert_int_eq(system(cmd), 0);
+}
+END_TEST
+
+/* The kernel would take cpu and cpuset there, and let no process into a group
+ * below any more. */
+START_TEST(t_nothing_is_handed_down_past_processes)
+{
+	char own[] = "/tmp/check_sup.XXXXXX", branch[64], cmd[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(own));
+	(void)snprintf(branch, sizeof(branch), "%s/b", own);
+	ck_assert_int_eq(mkdir(branch, 0700), 0);
+	put_file(own, "cgroup.type", "domain\n");
+	put_file(own, "cgroup.procs", "1\n2\n");
+	put_file(own, "cgroup.controllers", "cpuset cpu pids\n");
+	put_file(own, "cgroup.subtree_control", "untouched");
+	ck_assert(!cage_delegate(own, branch));
+	ck_assert(is_in_file(own, "cgroup.subtree_control", "untouched"));
 	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", own);
 	ck_assert_int_eq(system(cmd), 0);
 }
@@ -215,6 +235,7 @@ main(void)
 
 	tcase_add_test(tc, t_our_cgroup_is_found);
 	tcase_add_test(tc, t_controllers_are_handed_down);
+	tcase_add_test(tc, t_nothing_is_handed_down_past_processes);
 	tcase_add_test(tc, t_memory_is_sampled_where_nothing_else_keeps_it);
 	tcase_add_test(tc, t_an_id_goes_in_and_nothing_else_changes);
 	tcase_add_test(tc, t_a_history_survives_its_text);
