@@ -91,6 +91,10 @@
 	X(supervisor, gpu_recheck, dur, "30s", "100ms", "24h", LIVE, \
 	    "A quarantined GPU is looked at again after this, then after twice " \
 	    "as long each time, up to 10 minutes.") \
+	X(supervisor, gpu_wait, dur, "30s", "0", "24h", LIVE, \
+	    "A job that has waited so long for GPU memory which a GPU could " \
+	    "give it gets that GPU kept: nothing else begins there until it " \
+	    "has started.") \
 	X(supervisor, load_timeout, dur, "5m", "100ms", "24h", LIVE, \
 	    "Time a child may take to start, and a model to load.") \
 	X(supervisor, no_progress_timeout, dur, "0", "0", "365d", LIVE, \

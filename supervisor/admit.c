@@ -20,6 +20,7 @@
 #include "supervisor/cancel.h"
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
+#include "supervisor/lease.h"
 #include "supervisor/permit.h"
 #include "supervisor/pool.h"
 #include "supervisor/rename.h"
@@ -282,6 +283,17 @@ bool
 admit_may_start(const struct job *j)
 {
 	return (may_start(j) && pool_handler(j->pool, j) == (int)j->handler);
+}
+
+bool
+admit_is_over(struct job *j)
+{
+	if (gate_cancelled(j))
+		return (true);
+	if (admit_may_start(j) && !j->lapsed && mono_now() < lease_fence(j->q))
+		return (gate_ttl(j));
+	finish_return(j, CAUSE_SHUTDOWN);
+	return (true);
 }
 
 static bool

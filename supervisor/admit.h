@@ -32,6 +32,9 @@ void admit_histories(struct queue *q);
 /* Nothing has come between while it was away for an answer: a drain, a reload
  * of its pool or handler. */
 bool admit_may_start(const struct job *j);
+/* It waited in our hands. True if it must not wait any longer, and was ended
+ * or given back: cancelled, expired, its lease nearly over, a drain. */
+bool admit_is_over(struct job *j);
 /* The job's history is known: decides what becomes of it. */
 void admit_job(struct job *j);
 

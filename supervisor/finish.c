@@ -256,6 +256,8 @@ give_back(struct job *j, enum stat_id counted, const char *target,
 	char lane[2] = { lane_letter[j->spec.lane], '\0' };
 
 	j->hist.ran = job_ran(j);
+	if (j->started != 0)
+		j->hist.gpu_since = 0;
 	s->target = str_fmt("%s", target);
 	settle_word(s, j->field);
 	settle_word(s, j->id);

@@ -444,6 +444,7 @@ gpu_phase(struct sup *sup)
 		return;
 	gpu_settle_doubts(g, now);
 	enforce(g);
+	gpu_keep_phase(g, now);
 }
 
 struct gpus *
@@ -455,6 +456,7 @@ gpu_open(struct sup *sup)
 	g->sup = sup;
 	g->prober.in = g->prober.out = -1;
 	TAILQ_INIT(&g->doubts);
+	TAILQ_INIT(&g->keeps);
 	return (g);
 }
 
@@ -485,6 +487,7 @@ gpu_close(struct gpus **gp)
 		return;
 	OBJ_CHECK(g, GPUS_MAGIC);
 	*gp = NULL;
+	gpu_keep_free(g);
 	pid = g->prober.pid;
 	gpu_prober_end(g, "");
 	await_end(pid, until);

@@ -61,10 +61,13 @@ enum gpu_fit gpu_fit(const struct proc *p, const char **whyp);
 /* The job's gpu_memory is free on each device of the slot, less what running
  * jobs were promised and have not taken yet. */
 bool gpu_has_room(const struct proc *p, const struct job *j);
+/* A device of the slot is kept for a job: the slot gets no other. */
+bool gpu_kept(const struct proc *p);
 /* A job for whose gpu_memory no slot of its pool has room at this moment: it
  * goes to the delayed set and is tried again 2 s later, the reason in its
- * record; nothing is kept free for it, so smaller jobs may pass it. True if it
- * took the job. */
+ * record. Smaller ones may pass it until it has waited for gpu_wait; then a
+ * device that could give as much is kept for it (gpu_keep.c). True if it took
+ * the job. */
 bool gpu_put_off(struct job *j);
 
 /* Nothing of the slot's processes is left: is their GPU memory back too? Asks

@@ -19,6 +19,7 @@
 #define GPU_TESTS_MAX 8       /* at a time */
 /* The driver may tell of an error a little after a program has died of it. */
 #define GPU_DOUBT_MIN (100 * DUR_MS)
+#define GPU_PUT_OFF_MS 2000   /* a job without the memory it asks for waits */
 
 struct event;
 
@@ -49,6 +50,31 @@ struct gpu_test {
 	mono_t until;
 };
 
+/* Devices, all those of one slot, kept for one job. */
+struct gpu_keep {
+	TAILQ_ENTRY(gpu_keep) link;
+	struct job *job;          /* borrows; nobody else has it */
+	wall_t since;
+	mono_t until;             /* then any worker may have the job */
+	mono_t unable;            /* the memory is not to be had since then, */
+				  /* whatever ends; 0: it is */
+	unsigned njobs;           /* that ran there at the last look */
+	char said[256];           /* in the job's record, */
+	mono_t say_after;         /* which is written again not before */
+};
+
+TAILQ_HEAD(gpu_keep_list, gpu_keep);
+
+/* The job that has waited longest of those for which nothing could be kept,
+ * because others had it: what comes free next is for it. */
+struct gpu_eldest {
+	const struct pool *pool;  /* to be compared only */
+	char id[129];
+	wall_t since;
+	uint64_t want;
+	mono_t seen;
+};
+
 struct gpu_dev {
 	struct gpus *all;         /* borrows */
 	char uuid[96], name[96], pci[32];
@@ -75,6 +101,7 @@ struct gpu_dev {
 	mono_t retry_at;          /* quarantined: next test; MONO_NEVER */
 	bool tested;              /* since it was seen first */
 	struct gpu_test test;
+	struct gpu_keep *keep;    /* borrows; NULL: kept for nobody */
 };
 
 #define GPU_PROBER_STATES(X) \
@@ -111,6 +138,8 @@ struct gpus {
 	char driver[80];
 	struct gpu_prober prober;
 	struct job_list doubts;   /* failed; the verdict waits. job.ready */
+	struct gpu_keep_list keeps;   /* owns */
+	struct gpu_eldest eldest;
 	mono_t sampled_at;
 };
 
@@ -134,8 +163,20 @@ void gpu_sampled(struct gpus *g);
 /* A test ended; why is "" if the device passed. */
 void gpu_tested(struct gpu_dev *d, const char *why);
 
-/* gpu_jobs.c: verdicts that are due. */
+/* gpu_jobs.c: verdicts that are due; memory that nobody has or was promised. */
 void gpu_settle_doubts(struct gpus *g, mono_t now);
+uint64_t gpu_left(const struct gpu_dev *d);
+void gpu_put_size(struct buf *b, uint64_t bytes);
+
+/*
+ * gpu_keep.c. For a job that has waited longer than gpu_wait a device is
+ * kept: the job stays here under its lease, nothing else begins on the device,
+ * and when what runs there has ended it starts. Takes the job if it does so.
+ */
+bool gpu_keep(struct job *j);
+void gpu_keep_phase(struct gpus *g, mono_t now);
+/* Forgets them all, at the very end; the jobs are none of its business. */
+void gpu_keep_free(struct gpus *g);
 
 /* gpu_sample.c: a line of the prober. 0 or -ERR_SYNTAX. */
 int gpu_line(struct gpus *g, const char *text, size_t n);

@@ -21,7 +21,6 @@
 
 #define FAULT_STANDS (5 * DUR_S)   /* a fault explains failures so long */
 #define DOUBT_MAX DUR_S            /* a verdict waits no longer */
-#define PUT_OFF_MS 2000
 
 enum gpu_fit
 gpu_fit(const struct proc *p, const char **whyp)
@@ -72,8 +71,8 @@ promised(const struct gpu_dev *d)
 	return (sum);
 }
 
-static uint64_t
-left_on(const struct gpu_dev *d)
+uint64_t
+gpu_left(const struct gpu_dev *d)
 {
 	uint64_t taken = promised(d);
 
@@ -89,13 +88,13 @@ gpu_has_room(const struct proc *p, const struct job *j)
 	if (j->spec.gpu_memory == 0 || p->where.devices[0] == '\0')
 		return (true);
 	for (k = 0; (d = gpu_of_slot(p, k)) != NULL; k++)
-		if (left_on(d) < j->spec.gpu_memory)
+		if (gpu_left(d) < j->spec.gpu_memory)
 			return (false);
 	return (true);
 }
 
-static void
-put_size(struct buf *b, uint64_t bytes)
+void
+gpu_put_size(struct buf *b, uint64_t bytes)
 {
 	(void)buf_printf(b, "%.1f GiB", (double)bytes / (double)(1 << 30));
 }
@@ -107,13 +106,15 @@ put_device(struct buf *b, const struct gpu_dev *d)
 	const struct gpu_proc *q, *other = NULL;
 
 	(void)buf_printf(b, "; GPU %u has ", d->index);
-	put_size(b, d->free);
+	gpu_put_size(b, d->free);
 	(void)buf_puts(b, " free of ");
-	put_size(b, d->total);
+	gpu_put_size(b, d->total);
 	if (promised(d) > 0) {
 		(void)buf_puts(b, ", promises ");
-		put_size(b, promised(d));
+		gpu_put_size(b, promised(d));
 	}
+	if (d->keep != NULL)
+		(void)buf_printf(b, ", is kept for job %s", d->keep->job->id);
 	for (q = d->procs; q < d->procs + d->nprocs; q++)
 		if (q->slot < 0 && !q->helper &&
 		    (other == NULL || q->bytes > other->bytes))
@@ -121,7 +122,7 @@ put_device(struct buf *b, const struct gpu_dev *d)
 	if (other != NULL) {
 		(void)buf_printf(b, ", process %d (%s), not ours, has ",
 		    (int)other->pid, other->name);
-		put_size(b, other->bytes > 0 ? (uint64_t)other->bytes : 0);
+		gpu_put_size(b, other->bytes > 0 ? (uint64_t)other->bytes : 0);
 	}
 }
 
@@ -136,7 +137,8 @@ lacks_memory(const struct pool *p, const struct job *j)
 		return (false);
 	for (i = 0; i < p->nprocs; i++) {
 		if (p->procs[i]->slot.state != SLOT_IDLE ||
-		    gpu_fit(p->procs[i], NULL) != GPU_FIT)
+		    gpu_fit(p->procs[i], NULL) != GPU_FIT ||
+		    gpu_kept(p->procs[i]))
 			continue;
 		if (gpu_has_room(p->procs[i], j))
 			return (false);
@@ -156,9 +158,14 @@ gpu_put_off(struct job *j)
 
 	if (!lacks_memory(p, j))
 		return (false);
+	if (j->hist.gpu_since == 0)
+		j->hist.gpu_since = sup_wall(sup);
+	sup->stat.n[STAT_GPU_WAITS]++;
+	if (gpu_keep(j))
+		return (true);
 	buf_init(&b, 1024);
 	(void)buf_puts(&b, "waits for GPU memory: it asks for ");
-	put_size(&b, j->spec.gpu_memory);
+	gpu_put_size(&b, j->spec.gpu_memory);
 	for (i = 0; i < sup->gpus->n; i++) {
 		d = sup->gpus->d[i];
 		for (k = 0; k < p->nprocs; k++)
@@ -167,9 +174,8 @@ gpu_put_off(struct job *j)
 				break;
 			}
 	}
-	sup->stat.n[STAT_GPU_WAITS]++;
 	(void)gpu_prober_ask(sup->gpus);
-	finish_later(j, sup_wall(sup) + PUT_OFF_MS, buf_cstr(&b));
+	finish_later(j, sup_wall(sup) + GPU_PUT_OFF_MS, buf_cstr(&b));
 	buf_fini(&b);
 	return (true);
 }

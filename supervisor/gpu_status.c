@@ -46,6 +46,16 @@ put_processes(struct jsonw *w, const struct gpu_dev *d)
 }
 
 static void
+put_keep(struct jsonw *w, const struct gpu_keep *k)
+{
+	jsonw_kstr(w, "kept_for", k != NULL ? k->job->id : NULL);
+	if (k == NULL)
+		return;
+	jsonw_kint(w, "kept_since", k->since);
+	jsonw_kuint(w, "kept_bytes", k->job->spec.gpu_memory);
+}
+
+static void
 put_device(struct jsonw *w, const struct gpu_dev *d)
 {
 	unsigned i;
@@ -59,6 +69,7 @@ put_device(struct jsonw *w, const struct gpu_dev *d)
 	jsonw_kstr(w, "state", d->mig_parent ? "split" :
 	    gpu_state_name(d->state));
 	jsonw_kstr(w, "why", d->why[0] != '\0' ? d->why : NULL);
+	put_keep(w, d->keep);
 	jsonw_kuint(w, "memory_total", d->total);
 	jsonw_kuint(w, "memory_used", d->used);
 	jsonw_kuint(w, "memory_free", d->free);

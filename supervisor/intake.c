@@ -448,6 +448,10 @@ look_for_cause(struct pool *p, struct queue *q)
 static bool
 may_ask(const struct queue *q)
 {
+	if (q->yield_until > 0 && q->yield_until > mono_now()) {
+		sup_wake_at(q->sup, q->yield_until);
+		return (false);
+	}
 	return (q->waiting && !q->closing && !is_limited(q));
 }
 

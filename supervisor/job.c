@@ -204,7 +204,7 @@ void
 history_parse(struct history *h, const char *text, size_t n)
 {
 	char copy[320];
-	const char *home;
+	const char *home, *since;
 	int cancelled = 0, ran = 0;
 
 	*h = (struct history){ 0 };
@@ -220,6 +220,8 @@ history_parse(struct history *h, const char *text, size_t n)
 	    sscanf(home, " h%" SCNd64 ":%128s", &h->home_until, h->home) != 2)
 		h->home[0] = '\0';
 	h->paced = strstr(copy, " p1") != NULL;
+	if ((since = strstr(copy, " g")) != NULL)
+		(void)sscanf(since, " g%" SCNd64, &h->gpu_since);
 	h->cancelled = cancelled != 0;
 	h->ran = ran != 0 || h->attempts > 0 || h->lost > 0;
 }
@@ -234,6 +236,8 @@ history_put(const struct history *h, struct buf *b)
 		(void)buf_printf(b, " b%u", h->crowd);
 	if (h->paced)
 		(void)buf_puts(b, " p1");
+	if (h->gpu_since > 0)
+		(void)buf_printf(b, " g%" PRId64, h->gpu_since);
 	if (h->home[0] != '\0')
 		(void)buf_printf(b, " h%" PRId64 ":%s", h->home_until,
 		    h->home);

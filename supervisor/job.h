@@ -45,6 +45,7 @@ struct history {
 	unsigned crowd;     /* at most so many may run as one batch with it,
 			     * because a larger one failed; 0: any number */
 	bool paced;         /* its turn under a rate limit was waited for */
+	wall_t gpu_since;   /* it waits for GPU memory since then; 0: no */
 	wall_t home_until;  /* its checkpoint is on that worker's host, which */
 	char home[129];     /* may have it first until then; "": nowhere */
 };

@@ -18,7 +18,6 @@
 #include "supervisor/admit.h"
 #include "supervisor/finish.h"
 #include "supervisor/job.h"
-#include "supervisor/lease.h"
 #include "supervisor/pool.h"
 #include "supervisor/script.h"
 #include "supervisor/sup.h"
@@ -90,22 +89,6 @@ park(struct job *j)
 	    LATER_MAX), "as many of its kind run as may");
 }
 
-/* It was away for an answer: what it missed meanwhile. */
-static bool
-is_ended(struct job *j)
-{
-	struct outcome o = OUTCOME(CAUSE_CANCELLED);
-
-	if (j->hist.cancelled)
-		finish_job(j, &o);
-	else if (!admit_may_start(j) || j->lapsed ||
-	    mono_now() >= lease_fence(j->q))
-		finish_return(j, CAUSE_SHUTDOWN);
-	else
-		return (false);
-	return (true);
-}
-
 static void
 answered(void *priv, redisReply *r)
 {
@@ -119,7 +102,7 @@ answered(void *priv, redisReply *r)
 		finish_return(j, CAUSE_SHUTDOWN);
 		return;
 	}
-	if (is_ended(j))
+	if (admit_is_over(j))
 		return;
 	if (r->integer < 0) {
 		park(j);
@@ -232,7 +215,7 @@ permit_phase(struct sup *sup)
 		j = TAILQ_FIRST(&sup->parked);
 		TAILQ_REMOVE(&sup->parked, j, ready);
 		sup->nparked--;
-		if (is_ended(j))
+		if (admit_is_over(j))
 			continue;
 		if (permit_needed(j))
 			permit_ask(j);

@@ -90,6 +90,13 @@ pool_free(struct pool **pp)
 	free(p);
 }
 
+/* As far as its GPUs are concerned. */
+static bool
+may_have(const struct proc *proc)
+{
+	return (gpu_fit(proc, NULL) == GPU_FIT && !gpu_kept(proc));
+}
+
 unsigned
 pool_idle(const struct pool *p)
 {
@@ -97,7 +104,7 @@ pool_idle(const struct pool *p)
 
 	for (i = 0; i < p->nprocs; i++)
 		n += p->procs[i]->slot.state == SLOT_IDLE &&
-		    (!p->gpu || gpu_fit(p->procs[i], NULL) == GPU_FIT);
+		    (!p->gpu || may_have(p->procs[i]));
 	return (n);
 }
 
@@ -191,7 +198,7 @@ measure_of(const struct pool *p, unsigned handler)
 static unsigned
 room_of(const struct proc *proc, const struct measure *m)
 {
-	if (proc->pool->gpu && gpu_fit(proc, NULL) != GPU_FIT)
+	if (proc->pool->gpu && !may_have(proc))
 		return (0);
 	if (proc->slot.state == SLOT_IDLE)
 		return (m->jobs * m->credits);
@@ -513,6 +520,20 @@ had_turn(struct pool *p, const struct proc *proc)
 	for (i = 0; i < p->nprocs; i++)
 		if (p->procs[i] == proc)
 			p->next_proc = (i + 1) % p->nprocs;
+}
+
+void
+pool_start(struct pool *p, struct job *j, struct proc *proc)
+{
+	struct job_list one;
+
+	ASSERT(proc->slot.state == SLOT_IDLE && j->stage == STAGE_CHECKING);
+	p->last_handler = (int)j->handler;
+	TAILQ_INIT(&one);
+	TAILQ_INSERT_TAIL(&one, j, ready);
+	guess_withdraw(proc);
+	had_turn(p, proc);
+	credit_send(proc, &one, 1);
 }
 
 void

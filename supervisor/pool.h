@@ -73,6 +73,8 @@ void pool_take(struct pool *p, struct job *j);
 struct proc *pool_peek(struct pool *p, const struct job *j);
 /* Gives waiting jobs to idle slots. */
 void pool_feed(struct pool *p);
+/* A job that waited apart from the line, on that idle slot, at once. */
+void pool_start(struct pool *p, struct job *j, struct proc *proc);
 /* Takes a job that was out and never began; it is the next one to go. */
 void pool_put_back(struct pool *p, struct job *j);
 /* Takes a waiting job out again (cancel, drain). */

@@ -62,6 +62,7 @@ struct queue {
 	bool stuck;               /* Redis refused a claim: try later */
 	mono_t limited_until;     /* its limits allow no claim before; 0: none */
 	bool limited_full;        /* because so many run; else by its rate */
+	mono_t yield_until;       /* others may claim first until then */
 	mono_t next_due;          /* promote then; MONO_NEVER: nothing known */
 	unsigned history_seq;     /* 1: an answer about histories is awaited */
 	bool promoting;

@@ -413,15 +413,15 @@ note_answered(void *priv, redisReply *r)
 		sup_redis_error(sup, "note", "", r);
 }
 
-void
-settle_note(struct job *j, bool with_record, bool with_id)
+/* x: the record, NULL: it stays as it is. */
+static int
+note(struct job *j, const struct record_extra *x, bool with_id)
 {
 	struct queue *q = j->q;
-	struct record_extra x = { .state = STATE_RUNNING,
-		.attempt = job_attempt(j), .now = sup_wall(q->sup) };
 	struct script_args *a = script_begin(SCRIPT_NOTE);
 	struct buf keys, text, event;
 	size_t at;
+	int r;
 
 	buf_init(&keys, 8192);
 	buf_init(&text, 1u << 20);
@@ -431,9 +431,9 @@ settle_note(struct job *j, bool with_record, bool with_id)
 	at = keys.len;
 	(void)buf_printf(&keys, "%s%s", q->key.log, j->id);
 	(void)buf_putc(&keys, '\0');
-	if (with_record) {
-		record_put(&text, j, &x);
-		event_put(&event, j, &x);
+	if (x != NULL) {
+		record_put(&text, j, x);
+		event_put(&event, j, x);
 	}
 	script_key(a, q->leased);
 	script_key(a, keys.data);
@@ -446,16 +446,37 @@ settle_note(struct job *j, bool with_record, bool with_id)
 	script_arg(a, with_id ? ((struct slice){ j->payload_new,
 	    j->payload_new_len }) : SLICE_LIT(""));
 	put_log(a, j);
-	if (script_call(q->redis->main, a, note_answered, q->sup) == 0) {
+	r = script_call(q->redis->main, a, note_answered, q->sup);
+	if (r == 0) {
 		j->logged = j->logged || j->log_lines > 0;
-		j->noted = j->noted || with_record;
-		if (with_record)
-			FAILPOINT_MARK(RUN_NOTED);
-		j->changed = j->changed && !with_record;
 		buf_reset(&j->log);
 		j->log_lines = 0;
 	}
 	buf_fini(&keys);
 	buf_fini(&text);
 	buf_fini(&event);
+	return (r);
+}
+
+void
+settle_note(struct job *j, bool with_record, bool with_id)
+{
+	struct record_extra x = { .state = STATE_RUNNING,
+		.attempt = job_attempt(j), .now = sup_wall(j->q->sup) };
+
+	if (note(j, with_record ? &x : NULL, with_id) != 0 || !with_record)
+		return;
+	FAILPOINT_MARK(RUN_NOTED);
+	j->noted = true;
+	j->changed = false;
+}
+
+void
+settle_note_waiting(struct job *j, const char *message)
+{
+	struct record_extra x = { .state = STATE_WAITING,
+		.attempt = j->hist.attempts, .now = sup_wall(j->q->sup),
+		.message = message };
+
+	(void)note(j, &x, false);
 }

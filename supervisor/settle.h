@@ -62,5 +62,7 @@ size_t settle_waiting(const struct sup *sup);
  * event, new log lines, the id that was made for it.
  */
 void settle_note(struct job *j, bool with_record, bool with_id);
+/* The same for one that waits in this worker's hands: why it does. */
+void settle_note_waiting(struct job *j, const char *message);
 
 #endif

@@ -51,7 +51,8 @@
 	X(MEMORY, "memory limit") \
 	X(FAILING, "keeps failing") \
 	X(GPU, "GPU error in its process") \
-	X(DEVICE, "its GPU can't be used")
+	X(DEVICE, "its GPU can't be used") \
+	X(KEPT, "replaced, because its GPU's memory is kept for a job")
 
 #define SLOT_ACTIONS(X) \
 	X(IGNORE, ignore, "nothing to do") \

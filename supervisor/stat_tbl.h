@@ -39,6 +39,7 @@
 	STAT(GPU_TRESPASSES, "gpu_trespasses", "processes of a slot on a GPU that is not its own") \
 	STAT(GPU_FOREIGN, "gpu_foreign", "processes of others seen on our GPUs") \
 	STAT(GPU_WAITS, "gpu_waits", "jobs put off because GPU memory was not free") \
+	STAT(GPU_KEEPS, "gpu_keeps", "times that a GPU was kept for a job that had waited long for its memory") \
 	STAT(GPU_PROBER_RESTARTS, "gpu_prober_restarts", "times that the GPU prober was started again") \
 	STAT(RELOADS, "reloads", "configurations taken over") \
 	STAT(RELOADS_FAILED, "reloads_failed", "configurations refused") \

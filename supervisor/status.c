@@ -90,8 +90,12 @@ put_why(struct jsonw *w, const struct proc *p)
 		return;
 	}
 	if (p->slot.why == WHY_NONE && p->slot.state != SLOT_BACKOFF) {
-		jsonw_kstr(w, "why", p->slot.state == SLOT_IDLE &&
-		    gpu_fit(p, &waits) != GPU_FIT ? waits : NULL);
+		waits = NULL;
+		if (p->slot.state == SLOT_IDLE &&
+		    gpu_fit(p, &waits) == GPU_FIT)
+			waits = gpu_kept(p) ? "its GPU is kept for a job that "
+			    "waits for memory" : NULL;
+		jsonw_kstr(w, "why", waits);
 		return;
 	}
 	buf_init(&text, 4096);

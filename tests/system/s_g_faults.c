@@ -92,7 +92,7 @@ START_TEST(t_slot_of_a_quarantined_device_says_why)
 	ck_assert_msg(strstr(rig_slot_str(r, 0, 0, "why"), "its GPU can't be "
 	    "used: GPU 0: Xid 48, double bit ECC error") != NULL, "%s",
 	    rig_slot_str(r, 0, 0, "why"));
-	ck_assert_int_eq(rig_http(r, 0, "/readyz", NULL), 200);
+	rig_until(r, rig_http(r, 0, "/readyz", NULL) == 200);
 	gpu_push(r, "h", "\"op\":\"hold\"", "");
 	rec = rig_wait_record(r, Q_GPU, "h", "done");
 	ck_assert_int_eq(js_int(rec, "slot"), 1);

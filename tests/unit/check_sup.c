@@ -197,7 +197,8 @@ END_TEST
 START_TEST(t_a_history_survives_its_text)
 {
 	struct history h = { .attempts = 2, .lost = 1, .due = 1234567890123,
-		.first = 7, .cancelled = true }, back;
+		.first = 7, .cancelled = true, .gpu_since = 1700000000001,
+		.home_until = 9, .home = "host-g1" }, back;
 	struct buf b;
 
 	buf_init(&b, 256);
@@ -208,6 +209,8 @@ START_TEST(t_a_history_survives_its_text)
 	ck_assert_int_eq(back.due, 1234567890123);
 	ck_assert_int_eq(back.first, 7);
 	ck_assert(back.cancelled);
+	ck_assert_int_eq(back.gpu_since, 1700000000001);
+	ck_assert_int_eq(back.home_until, 9);
 	buf_fini(&b);
 }
 END_TEST
