@@ -25,6 +25,7 @@ struct device {
 	char cpus[256];             /* list text, "": unknown */
 	int node;                   /* -1: unknown */
 	bool mig, mig_parent, ecc;
+	bool events;                /* NVML tells its Xids */
 	unsigned parent;            /* of a MIG device: place of its GPU */
 	const char *mode;           /* compute mode */
 

@@ -3,7 +3,7 @@
 libexec_PROGRAMS += ganger-gpuprobe
 ganger_gpuprobe_SOURCES = \
 	gpu/cuda.c gpu/cuda.h gpu/device.c gpu/device.h gpu/job.c gpu/job.h \
-	gpu/main.c gpu/nvml.c gpu/nvml.h gpu/report.c gpu/report.h \
+	gpu/kmsg.c gpu/kmsg.h gpu/main.c gpu/nvml.c gpu/nvml.h gpu/report.c gpu/report.h \
 	gpu/test.c gpu/test.h gpu/watch.c gpu/watch.h
 ganger_gpuprobe_CPPFLAGS = $(AM_CPPFLAGS)
 ganger_gpuprobe_LDADD = libproto.a libbase.a $(MSGPACK_LIBS) -ldl -lpthread -lm

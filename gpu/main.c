@@ -37,6 +37,7 @@ static const struct option options[] = {
 	{ "test", required_argument, NULL, 't' },
 	{ "job", no_argument, NULL, 'j' },
 	{ "period", required_argument, NULL, 'p' },
+	{ "after", required_argument, NULL, 'a' },
 	{ "bytes", required_argument, NULL, 'b' },
 	{ "deadline", required_argument, NULL, 'd' },
 	{ "version", no_argument, NULL, 'V' },
@@ -48,6 +49,7 @@ struct args {
 	int mode;               /* 0: the table */
 	const char *uuid;
 	uint64_t bytes;
+	int64_t after;          /* record of the kernel's log; -1: none */
 	unsigned period_ms, deadline_s;
 };
 
@@ -60,6 +62,8 @@ usage(FILE *out)
 	    "  --watch      samples and Xid events as lines of JSON, until "
 	    "stdin ends\n"
 	    "               --period D  between samples (1s)\n"
+	    "               --after N  tell also Xids in the kernel's log "
+	    "after record N\n"
 	    "  --test UUID  test a device: memory, arithmetic, copies\n"
 	    "               --bytes N  to test (256M)\n"
 	    "               --deadline D  then it is given up (30s)\n"
@@ -87,10 +91,21 @@ duration(const char *text)
 	return (d);
 }
 
+static int64_t
+number(const char *text)
+{
+	char *end;
+	long long n = strtoll(text, &end, 10);
+
+	if (*text == '\0' || *end != '\0' || n < 0)
+		misuse("bad number", text);
+	return (n);
+}
+
 static struct args
 parse(int argc, char **argv)
 {
-	struct args a = { .bytes = TEST_BYTES, .period_ms = 1000,
+	struct args a = { .bytes = TEST_BYTES, .after = -1, .period_ms = 1000,
 		.deadline_s = TEST_SECONDS };
 	int c;
 
@@ -105,6 +120,9 @@ parse(int argc, char **argv)
 			break;
 		case 'p':
 			a.period_ms = (unsigned)(duration(optarg) / DUR_MS);
+			break;
+		case 'a':
+			a.after = number(optarg);
 			break;
 		case 'd':
 			a.deadline_s = (unsigned)((duration(optarg) + DUR_S -
@@ -159,7 +177,7 @@ main(int argc, char **argv)
 		return (show(put_list));
 	case 'w':
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L);
-		return (watch_run(a.period_ms));
+		return (watch_run(a.period_ms, a.after));
 	case 't':
 		return (test_run(a.uuid, a.bytes, a.deadline_s));
 	case 'j':

@@ -76,7 +76,8 @@ put_processes(struct jsonw *w, const struct device *d)
 }
 
 void
-report_sample(struct buf *b, const struct devices *all, uint64_t seq)
+report_sample(struct buf *b, const struct devices *all, uint64_t seq,
+    int64_t kmsg)
 {
 	const struct device *d;
 	struct jsonw w;
@@ -85,6 +86,7 @@ report_sample(struct buf *b, const struct devices *all, uint64_t seq)
 	jsonw_obj(&w);
 	jsonw_kstr(&w, "ev", "sample");
 	jsonw_kuint(&w, "seq", seq);
+	jsonw_kint(&w, "kmsg", kmsg);
 	jsonw_key(&w, "gpus");
 	jsonw_arr(&w);
 	for (d = all->d; d < all->d + all->n; d++) {
@@ -107,7 +109,7 @@ report_sample(struct buf *b, const struct devices *all, uint64_t seq)
 }
 
 void
-report_xid(struct buf *b, const char *uuid, uint64_t xid)
+report_xid(struct buf *b, const char *uuid, uint64_t xid, bool late)
 {
 	struct jsonw w;
 
@@ -116,6 +118,8 @@ report_xid(struct buf *b, const char *uuid, uint64_t xid)
 	jsonw_kstr(&w, "ev", "xid");
 	jsonw_kstr(&w, "uuid", uuid);
 	jsonw_kuint(&w, "xid", xid);
+	if (late)
+		jsonw_kbool(&w, "late", true);
 	jsonw_end(&w);
 }
 

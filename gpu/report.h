@@ -14,8 +14,10 @@ struct devices;
 
 /* One JSON object without its line end. With event it is the watch's line. */
 void report_list(struct buf *b, const struct devices *all, bool event);
-void report_sample(struct buf *b, const struct devices *all, uint64_t seq);
-void report_xid(struct buf *b, const char *uuid, uint64_t xid);
+void report_sample(struct buf *b, const struct devices *all, uint64_t seq,
+    int64_t kmsg);
+/* late: it came while nobody listened. */
+void report_xid(struct buf *b, const char *uuid, uint64_t xid, bool late);
 /* Lines for a terminal. */
 void report_table(struct buf *b, const struct devices *all);
 

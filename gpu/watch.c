@@ -1,6 +1,7 @@
 /*
  * The watch. Two threads: one waits in NVML for Xid events, the other reads
- * stdin and samples; a mutex keeps their lines whole. Any call may hang in
+ * stdin, samples, and looks into the kernel's log for Xids that NVML does not
+ * tell; a mutex keeps their lines whole. Any call may hang in
  * the driver for ever: nothing here guards against that, the supervisor does,
  * by ending the process.
  */
@@ -9,6 +10,7 @@
 #include "gpu/watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@
 #include "base/fd.h"
 
 #include "gpu/device.h"
+#include "gpu/kmsg.h"
 #include "gpu/report.h"
 
 #define LINE_BYTES (4u << 20)
@@ -30,6 +33,8 @@ struct watch {
 	struct devices all;
 	pthread_mutex_t out;
 	nvml_set set;
+	struct kmsg kmsg;
+	int64_t after;          /* record of the kernel's log; -1: none */
 };
 
 /* One line. Nobody reads it: nobody needs us any more. */
@@ -77,7 +82,8 @@ wait_events(void *priv)
 		memset(&e, 0, sizeof(e));
 		code = w->all.nvml.set_wait(w->set, &e, EVENT_WAIT_MS);
 		if (code == NVML_OK && e.type == NVML_EVENT_XID) {
-			report_xid(&line, uuid_of(&w->all, &e), e.data);
+			report_xid(&line, uuid_of(&w->all, &e), e.data,
+			    false);
 			say(w, &line);
 		} else if (code != NVML_OK && code != NVML_TIMEOUT)
 			break;  /* samples tell that a device is gone */
@@ -96,11 +102,65 @@ start_events(struct watch *w)
 	if (!w->all.open || n->set_create(&w->set) != NVML_OK)
 		return;
 	for (i = 0; i < w->all.n; i++)
-		if (!w->all.d[i].mig)
-			some += n->set_add(w->all.d[i].dev, NVML_EVENT_XID,
-			    w->set) == NVML_OK;
+		if (!w->all.d[i].mig && n->set_add(w->all.d[i].dev,
+		    NVML_EVENT_XID, w->set) == NVML_OK) {
+			w->all.d[i].events = true;
+			some++;
+		}
 	if (some > 0 && pthread_create(&thread, NULL, wait_events, w) == 0)
 		(void)pthread_detach(thread);
+}
+
+/* ---- the kernel's log ---- */
+
+/* As uuid_of. */
+static const struct device *
+device_at(const struct devices *all, const struct kmsg_xid *x)
+{
+	const struct device *d, *found = NULL;
+	unsigned domain, bus, device;
+
+	for (d = all->d; d < all->d + all->n; d++) {
+		if (sscanf(d->pci, "%x:%x:%x", &domain, &bus, &device) != 3 ||
+		    domain != x->domain || bus != x->bus ||
+		    device != x->device)
+			continue;
+		if (!d->mig)
+			found = d;
+		else if (x->instance != UINT_MAX && d->gi == x->instance)
+			return (d);
+	}
+	return (found);
+}
+
+static bool
+has_events(const struct devices *all, const struct device *d)
+{
+	return (d->mig ? all->d[d->parent].events : d->events);
+}
+
+/*
+ * Reads on to its end. At first what came after the record that we were told
+ * of, as late; from then on what NVML does not tell.
+ */
+static void
+read_log(struct watch *w, bool first)
+{
+	const struct device *d;
+	struct kmsg_xid x;
+	struct buf line;
+	bool late;
+
+	buf_init(&line, LINE_BYTES);
+	while (kmsg_next(&w->kmsg, &x)) {
+		late = first && w->after >= 0 && w->kmsg.seq > w->after;
+		if ((d = device_at(&w->all, &x)) == NULL ||
+		    (first ? !late : has_events(&w->all, d)))
+			continue;
+		report_xid(&line, d->uuid, x.number, late);
+		say(w, &line);
+	}
+	buf_fini(&line);
 }
 
 /* ---- samples ---- */
@@ -112,9 +172,11 @@ sample(struct watch *w, uint64_t seq)
 	unsigned i;
 
 	buf_init(&line, LINE_BYTES);
+	read_log(w, false);
 	for (i = 0; i < w->all.n; i++)
 		device_sample(&w->all, &w->all.d[i]);
-	report_sample(&line, &w->all, seq);
+	report_sample(&line, &w->all, seq, w->kmsg.fd < 0 ? -1 :
+	    w->kmsg.seq < 0 ? 0 : w->kmsg.seq);
 	say(w, &line);
 	buf_fini(&line);
 }
@@ -171,7 +233,7 @@ serve(struct watch *w, dur_t period)
 }
 
 int
-watch_run(unsigned period_ms)
+watch_run(unsigned period_ms, int64_t after)
 {
 	static struct watch w = { .out = PTHREAD_MUTEX_INITIALIZER };
 	struct buf line;
@@ -182,6 +244,9 @@ watch_run(unsigned period_ms)
 	say(&w, &line);
 	buf_fini(&line);
 	start_events(&w);
+	w.after = after;
+	kmsg_open(&w.kmsg);
+	read_log(&w, true);
 	serve(&w, period_ms * DUR_MS);
 	/* The other thread may be inside NVML: it ends with the process. */
 	return (EX_OK);

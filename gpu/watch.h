@@ -7,7 +7,10 @@
 #ifndef GPU_WATCH_H
 #define GPU_WATCH_H
 
-/* The exit status; period in milliseconds. */
-int watch_run(unsigned period_ms);
+#include <stdint.h>
+
+/* The exit status; period in milliseconds. Xids in the kernel's log after that
+ * record are told at the start; -1: none. */
+int watch_run(unsigned period_ms, int64_t after);
 
 #endif

@@ -27,6 +27,8 @@
 #include "supervisor/xid_tbl.h"
 
 #define RECHECK_MAX (10 * 60 * DUR_S)  /* the longest wait for a next test */
+/* An Xid that was told so shortly before the prober's end is the same one. */
+#define TOLD_BEFORE (5 * DUR_S)
 #define END_LIMIT (200 * DUR_MS)        /* for killed probers, at the end */
 
 static const struct {
@@ -300,6 +302,34 @@ gpu_xid(struct gpu_dev *d, unsigned number)
 }
 
 void
+gpu_xid_late(struct gpu_dev *d, unsigned number)
+{
+	const struct gpus *g = d->all;
+	const struct gpu_xid *x;
+
+	for (x = d->xids; x < d->xids + d->nxids; x++)
+		if (x->number == number && g->prober.deaf_since > 0 &&
+		    x->at > g->prober.deaf_since - TOLD_BEFORE)
+			return;
+	g->sup->stat.n[STAT_GPU_XIDS_LATE]++;
+	gpu_xid(d, number);
+}
+
+void
+gpu_doubt_all(struct gpus *g)
+{
+	unsigned i;
+
+	if (!g->sup->conf->supervisor.gpu_test)
+		return;
+	log_warn("gpu", "the kernel's log can't be read, so Xids may have been "
+	    "missed: each GPU is tested when nothing runs there");
+	for (i = 0; i < g->n; i++)
+		g->d[i]->doubted = g->d[i]->state == GPU_GOOD &&
+		    !g->d[i]->mig_parent && is_ours(g->d[i]);
+}
+
+void
 gpu_fault(struct gpu_dev *d, enum gpu_fault fault, const char *detail)
 {
 	char why[160];
@@ -340,6 +370,7 @@ void
 gpu_tested(struct gpu_dev *d, const char *why)
 {
 	d->tested = true;
+	d->doubted = false;
 	if (why[0] != '\0') {
 		d->all->sup->stat.n[STAT_GPU_TESTS_FAILED]++;
 		gpu_fault(d, FAULT_TEST, why);
@@ -359,6 +390,21 @@ lose(struct gpu_dev *d, const char *why)
 	d->fault_at = mono_now();
 	enter(d, GPU_LOST, why);
 	end_slots(d);
+}
+
+/* No process and no job of anybody: a test takes memory, and where a device
+ * is for one process alone it would fail. */
+static bool
+is_empty(const struct gpu_dev *d)
+{
+	const struct sup *sup = d->all->sup;
+	unsigned i;
+
+	for (i = 0; i < sup->nslots; i++)
+		if (sup->slots[i] != NULL && sup->slots[i]->njobs > 0 &&
+		    gpu_slot_has(sup->slots[i], d))
+			return (false);
+	return (d->nprocs == 0);
 }
 
 static void
@@ -382,6 +428,11 @@ look_at_device(struct gpu_dev *d, mono_t now)
 	if (d->state == GPU_UNSEEN ||
 	    (d->state == GPU_QUARANTINED && now >= d->retry_at))
 		begin_test(d);
+	else if (d->state == GPU_GOOD && d->doubted && is_empty(d)) {
+		gpu_test_start(d);
+		if (d->test.pid > 0)
+			enter(d, GPU_TESTING, "");
+	}
 	if (d->state == GPU_QUARANTINED && d->retry_at > now)
 		sup_wake_at(d->all->sup, d->retry_at);
 }
@@ -455,6 +506,7 @@ gpu_open(struct sup *sup)
 	g->magic = GPUS_MAGIC;
 	g->sup = sup;
 	g->prober.in = g->prober.out = -1;
+	g->prober.kmsg = -1;
 	TAILQ_INIT(&g->doubts);
 	TAILQ_INIT(&g->keeps);
 	return (g);

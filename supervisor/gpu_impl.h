@@ -100,6 +100,8 @@ struct gpu_dev {
 	unsigned failures;        /* in a row, for the next look */
 	mono_t retry_at;          /* quarantined: next test; MONO_NEVER */
 	bool tested;              /* since it was seen first */
+	bool doubted;             /* Xids may have been missed: to be tested
+				   * when nothing runs there */
 	struct gpu_test test;
 	struct gpu_keep *keep;    /* borrows; NULL: kept for nobody */
 };
@@ -127,6 +129,10 @@ struct gpu_prober {
 	unsigned failures;        /* in a row */
 	uint64_t restarts;
 	mono_t rescan_at;         /* a device is lost: look anew then */
+	bool was_down;            /* and nothing was sampled since */
+	mono_t deaf_since;        /* when the one before was heard last; 0: - */
+	int64_t kmsg;             /* last record of the kernel's log that it
+				   * saw; -1: it can't read that */
 	uint64_t asked, seen;     /* samples on demand */
 };
 
@@ -151,6 +157,11 @@ unsigned gpu_slot_devices(const struct proc *p); /* how many */
 bool gpu_slot_has(const struct proc *p, const struct gpu_dev *d);
 /* An Xid, by number; a fault, by its row. */
 void gpu_xid(struct gpu_dev *d, unsigned number);
+/* The same for one that came while the prober was down, and may be one that it
+ * told just before. */
+void gpu_xid_late(struct gpu_dev *d, unsigned number);
+/* The prober was down, and what came meanwhile is not known. */
+void gpu_doubt_all(struct gpus *g);
 enum gpu_fault {
 #define FAULT(id, class, text) FAULT_##id,
 	FAULT_TABLE(FAULT)

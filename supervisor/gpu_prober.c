@@ -208,12 +208,19 @@ static void
 start_watch(struct gpus *g)
 {
 	char name[] = "ganger-gpuprobe", mode[] = "--watch";
-	char *argv[] = { name, mode, NULL };
+	char after[] = "--after", record[24];
+	char *argv[] = { name, mode, NULL, NULL, NULL };
 	struct gpu_prober *w = &g->prober;
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err;
 	unsigned i;
 
+	if (w->kmsg >= 0) {
+		(void)snprintf(record, sizeof(record), "%" PRId64, w->kmsg);
+		argv[2] = after;
+		argv[3] = record;
+	}
 	w->state = PROBER_STARTING;
+	w->deaf_since = w->heard;
 	w->started = w->heard = mono_now();
 	w->rescan_at = 0;
 	for (i = 0; i < g->n; i++)
@@ -325,6 +332,7 @@ gpu_prober_phase(struct gpus *g, mono_t now)
 	case PROBER_DOWN:
 		if (now >= w->again) {
 			w->restarts++;
+			w->was_down = true;
 			g->sup->stat.n[STAT_GPU_PROBER_RESTARTS]++;
 			start_watch(g);
 		} else

@@ -285,8 +285,13 @@ static void
 read_sample(struct gpus *g, const json_t *o)
 {
 	const json_t *list = json_object_get(o, "gpus");
-	int64_t seq = int_of(o, "seq", 0);
+	int64_t seq = int_of(o, "seq", 0), kmsg = int_of(o, "kmsg", -1);
 	size_t i;
+
+	if (g->prober.was_down && (kmsg < 0 || g->prober.kmsg < 0))
+		gpu_doubt_all(g);
+	g->prober.was_down = false;
+	g->prober.kmsg = kmsg;
 
 	for (i = 0; i < json_array_size(list); i++)
 		read_device(g, json_array_get(list, i));
@@ -315,7 +320,9 @@ gpu_line(struct gpus *g, const char *text, size_t n)
 	else if (strcmp(ev, "xid") == 0) {
 		d = gpu_dev_find(g, text_of(o, "uuid"),
 		    strlen(text_of(o, "uuid")));
-		if (d != NULL)
+		if (d != NULL && json_is_true(json_object_get(o, "late")))
+			gpu_xid_late(d, (unsigned)int_of(o, "xid", 0));
+		else if (d != NULL)
 			gpu_xid(d, (unsigned)int_of(o, "xid", 0));
 	} else
 		r = -ERR_SYNTAX;

@@ -125,6 +125,7 @@ gpu_put_status(struct jsonw *w, const struct sup *sup)
 	jsonw_kint(w, "pid", g->prober.pid);
 	jsonw_kuint(w, "restarts", g->prober.restarts);
 	jsonw_kstr(w, "driver", g->driver);
+	jsonw_kbool(w, "kernel_log", g->prober.kmsg >= 0);
 	jsonw_kint(w, "sample_ms_ago", g->sampled_at == 0 ? -1 :
 	    (mono_now() - g->sampled_at) / DUR_MS);
 	jsonw_end(w);

@@ -32,6 +32,7 @@
 	STAT(LOG_LINES, "log_lines", "lines of jobs' output") \
 	STAT(LOG_DROPPED, "log_dropped", "lines of output nobody could be given") \
 	STAT(GPU_XIDS, "gpu_xids", "Xid events of GPUs") \
+	STAT(GPU_XIDS_LATE, "gpu_xids_late", "of these, those found in the kernel's log after the prober had been down") \
 	STAT(GPU_QUARANTINES, "gpu_quarantines", "GPUs taken out of use") \
 	STAT(GPU_RECOVERIES, "gpu_recoveries", "GPUs that came back into use") \
 	STAT(GPU_TESTS_FAILED, "gpu_tests_failed", "device tests that failed") \

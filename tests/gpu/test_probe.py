@@ -107,14 +107,14 @@ class List(Case):
         self.assertIn("process 4242  3072 MiB", r.stdout)
 
     def test_bad_arguments(self):
-        for args in (["--nonsense"], ["--period", "x"], ["--bytes", "-1"],
+        for args in (["--nonsense"], ["--period", "x"], ["--bytes", "-1"], ["--after", "x"],
                      ["extra"]):
             self.assertEqual(self.run_probe(*args).returncode, 64, args)
 
 
 class Watch(Case):
-    def watch(self):
-        p = subprocess.Popen([PROBE, "--watch", "--period", "100ms"],
+    def watch(self, *args):
+        p = subprocess.Popen([PROBE, "--watch", "--period", "100ms", *args],
                              env=self.env, stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, text=True)
         self.addCleanup(p.stdout.close)
@@ -171,6 +171,70 @@ class Watch(Case):
         self.assertEqual((got["uuid"], got["xid"]), (gpu(5), 79))
         got = self.until(p, lambda e: e["ev"] == "xid")
         self.assertEqual((got["uuid"], got["xid"]), (gpu(1), 31))
+
+    def log(self, text):
+        path = os.path.join(os.path.dirname(self.script), "kmsg")
+        self.env["GANGER_KMSG"] = path
+        with open(path, "a") as f:
+            f.write(text)
+
+    def test_xids_that_the_kernels_log_has_from_before(self):
+        self.log("6,10,1000,-;NVRM: Xid (PCI:0000:20:00): 79, lost\n"
+                 " SUBSYSTEM=pci\n DEVICE=+pci:0000:20:00.0\n"
+                 "4,11,2000,-;NVRM: Xid (PCI:0000:10:00): 48, pid=7, DBE\n"
+                 "6,12,2100,-;NVRM: Xid (PCI:0000:ee:00): 48, not here\n"
+                 "6,13,2200,-;NVRM: Xid (nonsense): 48\n"
+                 "6,14,2300,c;NVRM: Xid (0000:30:00): 31, an old driver\n"
+                 "6,15,2400,-;eth0: link up\n")
+        p = self.watch("--after", "10")
+        got = self.until(p, lambda e: e["ev"] in ("xid", "sample"))
+        self.assertEqual((got["uuid"], got["xid"], got["late"]),
+                         (gpu(0), 48, True))
+        got = self.until(p, lambda e: e["ev"] in ("xid", "sample"))
+        self.assertEqual((got["uuid"], got["xid"], got["late"]),
+                         (gpu(2), 31, True))
+        got = self.until(p, lambda e: e["ev"] in ("xid", "sample"))
+        self.assertEqual((got["ev"], got["kmsg"]), ("sample", 15))
+        # from then on NVML tells them, and only once
+        self.log("4,16,3000,-;NVRM: Xid (PCI:0000:10:00): 48, again\n")
+        got = self.until(p, lambda e: e["ev"] == "xid" or
+                         e.get("kmsg") == 16)
+        self.assertEqual(got["ev"], "sample")
+
+    def test_nothing_from_before_the_first_start(self):
+        self.log("6,10,1000,-;NVRM: Xid (PCI:0000:20:00): 79, lost\n")
+        p = self.watch()
+        got = self.until(p, lambda e: e["ev"] in ("xid", "sample"))
+        self.assertEqual((got["ev"], got["kmsg"]), ("sample", 10))
+
+    def test_the_kernels_log_for_a_device_without_events(self):
+        self.host("gpus 3\ngpu 1 noevents=1")
+        self.log("6,10,1000,-;usb 1-1: new device\n")
+        p = self.watch()
+        self.until(p, lambda e: e["ev"] == "sample")
+        self.log("4,11,2000,-;NVRM: Xid (PCI:0000:10:00): 48, told by NVML\n"
+                 "4,12,2000,-;NVRM: Xid (PCI:0000:20:00): 94, half a li")
+        self.until(p, lambda e: e.get("kmsg") == 11)
+        self.log("ne\n")
+        got = self.until(p, lambda e: e["ev"] == "xid")
+        self.assertEqual((got["uuid"], got["xid"]), (gpu(1), 94))
+        self.assertNotIn("late", got)
+
+    def test_an_xid_of_a_mig_device_in_the_kernels_log(self):
+        self.host("gpus 2\ngpu 1 mig=2")
+        self.log("4,11,2000,-;NVRM: Xid (PCI:0000:20:00 GPU-I:02): 94, a\n"
+                 "4,12,2000,-;NVRM: Xid (PCI:0000:20:00): 95, b\n")
+        p = self.watch("--after", "0")
+        got = self.until(p, lambda e: e["ev"] == "xid")
+        self.assertEqual((got["uuid"], got["xid"]), (mig(1, 2), 94))
+        got = self.until(p, lambda e: e["ev"] == "xid")
+        self.assertEqual((got["uuid"], got["xid"]), (gpu(1), 95))
+
+    def test_a_kernels_log_that_can_not_be_read(self):
+        self.env["GANGER_KMSG"] = "/nonexistent"
+        p = self.watch("--after", "10")
+        got = self.until(p, lambda e: e["ev"] in ("xid", "sample"))
+        self.assertEqual((got["ev"], got["kmsg"]), ("sample", -1))
 
     def test_it_ends_with_its_stdin(self):
         p = self.watch()

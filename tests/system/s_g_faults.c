@@ -262,6 +262,97 @@ START_TEST(t_prober_that_dies_is_started_again)
 }
 END_TEST
 
+/* ---- Xids that nobody waited for ---- */
+
+static void
+kernel_says(struct rig *r, const char *record)
+{
+	FILE *f = fopen(rig_fmt(r, "%s/kmsg", rig_dir(r)), "ae");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fprintf(f, "%s\n", record), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static struct rig *
+start_with_log(const char *ini)
+{
+	struct rig *r = gpu_rig("");
+
+	rig_setenv(r, "GANGER_KMSG", rig_fmt(r, "%s/kmsg", rig_dir(r)));
+	kernel_says(r, "6,100,1000,-;NVRM: Xid (PCI:0000:20:00): 48, long ago");
+	ck_assert_int_eq(rig_daemon(r, "w1", ini), 0);
+	rig_daemon_start(r, 0);
+	rig_until(r, json_is_true(js(rig_status(r, 0),
+	    "gpu_prober.kernel_log")));
+	return (r);
+}
+
+/* The prober dies, and while it is down the kernel has an Xid to tell. */
+START_TEST(t_xid_while_the_prober_is_down)
+{
+	struct rig *r = start_with_log(GPU_INI_RECHECK("1h"));
+
+	rig_kill(prober(r), SIGKILL);
+	until_prober(r, "down");
+	kernel_says(r, "4,101,2000,-;NVRM: Xid (PCI:0000:10:00): 48, DBE");
+	until_gpu(r, 0, "quarantined");
+	ck_assert_ptr_nonnull(strstr(gpu_str(r, 0, "why"), "Xid 48"));
+	ck_assert_int_eq(gpu_counter(r, "gpu_xids_late"), 1);
+	ck_assert_int_eq(gpu_counter(r, "gpu_xids"), 1);
+	/* the one from before our time is nobody's business */
+	ck_assert_str_eq(gpu_str(r, 1, "state"), "good");
+	rig_stop(&r);
+}
+END_TEST
+
+/* One that was told in time is not told again by the log. */
+START_TEST(t_xid_that_was_told_counts_once)
+{
+	struct rig *r = start_with_log(GPU_INI);
+
+	rig_until(r, js_int(rig_status(r, 0), "available_slots") == 2);
+	gpu_host(r, "xid 0 94");
+	rig_until(r, gpu_counter(r, "gpu_xids") == 1);
+	rig_kill(prober(r), SIGKILL);
+	until_prober(r, "down");
+	kernel_says(r, "4,101,2000,-;NVRM: Xid (PCI:0000:10:00): 94, told");
+	kernel_says(r, "4,102,2000,-;NVRM: Xid (PCI:0000:20:00): 13, not");
+	rig_until(r, gpu_counter(r, "gpu_xids_late") == 1);
+	until_prober(r, "up");
+	ck_assert_int_eq(gpu_counter(r, "gpu_xids"), 2);
+	ck_assert_int_eq(js_int(rig_status(r, 0), "gpus.0.xids.94"), 1);
+	rig_stop(&r);
+}
+END_TEST
+
+/* Without the log a device is tested instead, but not under a job. */
+START_TEST(t_without_the_kernels_log_a_device_is_tested)
+{
+	struct rig *r = gpu_rig("");
+	int slot;
+
+	rig_setenv(r, "GANGER_KMSG", rig_fmt(r, "%s/none", rig_dir(r)));
+	ck_assert_int_eq(rig_daemon(r, "w1", GPU_KEYS "gpu_recheck = 1h\n"
+	    GPU_POOL GPU_HANDLERS), 0);
+	rig_daemon_start(r, 0);
+	until_gpu(r, 0, "good");
+	until_gpu(r, 1, "good");
+	slot = run_spinner(r, "s");
+	gpu_host(r, "gpu 0 badmem=1\ngpu 1 badmem=1");
+	rig_kill(prober(r), SIGKILL);
+	until_gpu(r, 1 - slot, "quarantined");
+	ck_assert_ptr_nonnull(strstr(gpu_str(r, 1 - slot, "why"),
+	    "memory gives back other words"));
+	ck_assert_str_eq(gpu_str(r, slot, "state"), "good");
+	ck_assert_str_eq(rig_slot_str(r, 0, slot, "state"), "busy");
+	rig_cmd(r, "PUBLISH ai:control %s", "{\"op\":\"cancel\","
+	    "\"id\":\"s\"}");
+	until_gpu(r, slot, "quarantined");
+	rig_stop(&r);
+}
+END_TEST
+
 /* What it says is checked like anything from another process. */
 START_TEST(t_prober_that_talks_nonsense_is_not_believed)
 {
@@ -325,5 +416,8 @@ RIG_MAIN("s_g_faults",
     t_errors_of_the_memory,
     t_device_that_fails_its_test_is_not_used,
     t_prober_that_dies_is_started_again,
+    t_xid_while_the_prober_is_down,
+    t_xid_that_was_told_counts_once,
+    t_without_the_kernels_log_a_device_is_tested,
     t_prober_that_talks_nonsense_is_not_believed,
     t_prober_that_hangs_is_killed_and_jobs_go_on)
