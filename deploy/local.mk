@@ -3,16 +3,19 @@
 # starts by itself.
 noinst_PROGRAMS += supervisor/gen_man
 supervisor_gen_man_SOURCES = supervisor/gen_man.c
-dist_man_MANS += docs/ganger-handler.3 docs/ganger-runner.7 docs/gangerd.8
-EXTRA_DIST += docs/gangerd.8.in scripts/man.sh tests/unit/check_man_docs.sh
+TABLE_MANS = docs/gangerd.8 docs/ganger-gpuprobe.8
+dist_man_MANS += docs/ganger-handler.3 docs/ganger-runner.7 $(TABLE_MANS)
+EXTRA_DIST += $(TABLE_MANS:=.in) scripts/man.sh tests/unit/check_man_docs.sh
 TESTS += tests/unit/check_man_docs.sh
 
 # Writes into the source tree; tests/unit/check_man_docs.sh compares.
 .PHONY: man-docs
 man-docs: supervisor/gen_man$(EXEEXT)
-	$(SHELL) $(srcdir)/scripts/man.sh ./supervisor/gen_man \
-	    $(PACKAGE_VERSION) $(srcdir)/docs/gangerd.8.in \
-	    >$(srcdir)/docs/gangerd.8
+	for page in $(TABLE_MANS); do \
+	    $(SHELL) $(srcdir)/scripts/man.sh ./supervisor/gen_man \
+		$(PACKAGE_VERSION) $(srcdir)/$$page.in \
+		>$(srcdir)/$$page || exit 1; \
+	done
 
 # In a folder for examples, not where something would run them.
 deploydir = $(datadir)/ganger/deploy

@@ -6,6 +6,8 @@ set -eu
 	"$1" routes
 	echo @CAUSES@
 	"$1" causes
+	echo @XIDS@
+	"$1" xids
 } | awk -v version="$2" -v template="$3" '
 	/^@[A-Z]*@$/ { part = $0; next }
 	{ text[part] = text[part] $0 "\n" }

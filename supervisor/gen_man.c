@@ -1,6 +1,7 @@
 /*
- * Prints what gangerd(8) takes from tables: the routes of the HTTP server, or
- * the causes of an attempt's end. Run by `make man-docs`; a test compares.
+ * Prints what gangerd(8) and ganger-gpuprobe(8) take from tables: the routes of
+ * the HTTP server, the causes of an attempt's end, the Xids of GPUs. Run by
+ * `make man-docs`; a test compares.
  */
 #include "config.h"
 
@@ -10,6 +11,7 @@
 #include "base/obj.h"
 #include "proto/cause_tbl.h"
 #include "supervisor/http_tbl.h"
+#include "supervisor/xid_tbl.h"
 
 struct line {
 	const char *key, *more, *text;
@@ -23,6 +25,15 @@ static const struct line routes[] = { HTTP_ROUTES(X) };
 	{ name, "", text },
 static const struct line causes[] = { CAUSE_TABLE(CAUSE) };
 #undef CAUSE
+
+#define CLASS_NOTE "note"
+#define CLASS_APP "app"
+#define CLASS_RESTART "restart"
+#define CLASS_DEVICE "device"
+#define CLASS_HOST "host"
+#define XID(number, class, text) { #number, CLASS_##class, text },
+static const struct line xids[] = { XID_TABLE(XID) };
+#undef XID
 
 static void
 put_roff(const char *text)
@@ -60,8 +71,10 @@ main(int argc, char **argv)
 		print_lines(routes, NELEM(routes));
 	else if (argc == 2 && strcmp(argv[1], "causes") == 0)
 		print_lines(causes, NELEM(causes));
+	else if (argc == 2 && strcmp(argv[1], "xids") == 0)
+		print_lines(xids, NELEM(xids));
 	else {
-		(void)fputs("usage: gen_man routes|causes\n", stderr);
+		(void)fputs("usage: gen_man routes|causes|xids\n", stderr);
 		return (64);
 	}
 	return (fflush(stdout) == 0 ? 0 : 1);

@@ -1,15 +1,31 @@
 #!/bin/sh
-# gangerd(8) is what the tables give (else run make man-docs), the page of the
-# C interface names all of it, and mandoc has nothing to say about any page.
+# gangerd(8) and ganger-gpuprobe(8) are what the tables give (else run make
+# man-docs), the page of the C interface names all of it, that of the prober its
+# options, and mandoc has nothing to say about any page.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 docs=$GANGER_SRCDIR/docs
 version=$("$GANGER_BUILDDIR/ganger" --version)
-sh "$GANGER_SRCDIR/scripts/man.sh" "$GANGER_BUILDDIR/supervisor/gen_man" \
-    "${version#ganger }" "$docs/gangerd.8.in" >"$dir/gangerd.8"
-diff -u "$docs/gangerd.8" "$dir/gangerd.8" || {
-	echo "docs/gangerd.8 is not current: run make man-docs" >&2
+for page in gangerd.8 ganger-gpuprobe.8; do
+	sh "$GANGER_SRCDIR/scripts/man.sh" \
+	    "$GANGER_BUILDDIR/supervisor/gen_man" "${version#ganger }" \
+	    "$docs/$page.in" >"$dir/$page"
+	diff -u "$docs/$page" "$dir/$page" || {
+		echo "docs/$page is not current: run make man-docs" >&2
+		exit 1
+	}
+done
+# the prober's options, there and here
+"$GANGER_BUILDDIR/ganger-gpuprobe" --help | grep -o -e '--[a-z]*' |
+    sort -u >"$dir/has"
+echo --help >>"$dir/has"
+sort -u -o "$dir/has" "$dir/has"
+sed -n -e '/^\.SH OPTIONS/,/^\.SH "EXIT/{' \
+    -e 's/\\f[BIR]//g; s/\\//g; s/^\.B //; s/^\(--[a-z]*\).*/\1/p; }' \
+    "$docs/ganger-gpuprobe.8" | sort -u >"$dir/says"
+diff -u "$dir/has" "$dir/says" || {
+	echo "ganger-gpuprobe(8) has other options than --help" >&2
 	exit 1
 }
 # every member that can be called, every status, every flag
@@ -30,4 +46,5 @@ command -v mandoc >/dev/null || {
 	exit 77
 }
 mandoc -T lint "$docs/ganger.1" "$docs/ganger-handler.3" \
-    "$docs/ganger.ini.5" "$docs/ganger-runner.7" "$docs/gangerd.8"
+    "$docs/ganger.ini.5" "$docs/ganger-runner.7" "$docs/gangerd.8" \
+    "$docs/ganger-gpuprobe.8"
