@@ -467,7 +467,7 @@ credit_results(struct proc *p, struct frame_reader *r)
 		return;
 	}
 	FAILPOINT(RESULT_TAKEN);
-	output_drain(p);        /* its last lines belong to the job still */
+	output_drain(p, true);  /* its last lines belong to the job still */
 	for (i = 0; i < s.nresults; i++) {
 		if (frame_read_result(r, &x) != 0) {
 			broken(p);

@@ -218,7 +218,7 @@ evidence_take(struct proc *p)
 	struct job *j;
 	struct buf b;
 
-	output_drain(p);
+	output_drain(p, false);
 	buf_init(&b, 4096);
 	TAILQ_FOREACH(j, &p->jobs, ready) {
 		take_short(p, j, now);

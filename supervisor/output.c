@@ -135,23 +135,24 @@ has_output(const struct proc *p)
 }
 
 void
-output_drain(struct proc *p)
+output_drain(struct proc *p, bool end)
 {
+	struct outlet *o;
 	unsigned i, k;
 
-	if (!p->dead && !has_output(p))
-		return;
 	/* A pipe holds 64 KiB; twice that is all that can have been written
 	 * before what we are draining for. */
-	for (i = 0; i < 2; i++)
-		for (k = 0; k < 2 && read_some(&p->out[i]); k++)
-			;
-	for (i = 0; i < 2; i++)
-		if (p->out[i].line.len > 0 && p->dead) {
-			one_line(&p->out[i], p->out[i].line.data,
-			    p->out[i].line.len);
-			buf_reset(&p->out[i].line);
+	if (has_output(p))
+		for (i = 0; i < 2; i++)
+			for (k = 0; k < 2 && read_some(&p->out[i]); k++)
+				;
+	for (i = 0; i < 2 && end; i++) {
+		o = &p->out[i];
+		if (o->line.len > 0) {
+			one_line(o, o->line.data, o->line.len);
+			buf_reset(&o->line);
 		}
+	}
 }
 
 void

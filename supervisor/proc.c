@@ -315,7 +315,7 @@ proc_exited(struct proc *p, int status)
 {
 	struct death d;
 
-	output_drain(p);
+	output_drain(p, true);
 	output_close(p);
 	fd_close(&p->start_fd);
 	p->status = status;

@@ -127,7 +127,9 @@ void spawn_died_at_birth(struct sup *sup);
 
 /* output.c: the pipes of the child as lines of the jobs' log. */
 int output_open(struct proc *p, int fds[2]);
-void output_drain(struct proc *p);
+/* Takes what is there. At a job's end a last line needs no newline: it is not
+ * to wait for the next job's first one. */
+void output_drain(struct proc *p, bool end);
 void output_close(struct proc *p);
 
 #endif

@@ -263,6 +263,25 @@ START_TEST(t_log_streams_while_the_job_runs)
 }
 END_TEST
 
+/* The last line needs no newline to be its own job's, and to be there by the
+ * time the job is done. */
+START_TEST(t_last_line_without_newline_is_the_jobs_own)
+{
+	struct rig *r = rig_start(INI_POOL
+	    COMMAND("one", "/bin/sh -c 'printf \"a\\nthe end\"'")
+	    COMMAND("two", "/bin/sh -c 'printf \"b\\n\"'"));
+
+	rig_push(r, Q_INF, "{\"id\":\"l1\",\"handler\":\"one\"}");
+	rig_wait_record(r, Q_INF, "l1", "done");
+	ck_assert_str_eq(rig_log(r, Q_INF, "l1"), "stdout a \n"
+	    "stdout the end \n");
+	rig_push(r, Q_INF, "{\"id\":\"l2\",\"handler\":\"two\"}");
+	rig_wait_record(r, Q_INF, "l2", "done");
+	ck_assert_str_eq(rig_log(r, Q_INF, "l2"), "stdout b \n");
+	rig_stop(&r);
+}
+END_TEST
+
 #define KEEPING \
 	"echo x >>$GANGER_OUTPUT_DIR/o; echo x >>$GANGER_CHECKPOINT_DIR/c; " \
 	"wc -l <$GANGER_CHECKPOINT_DIR/c >$DUMP/runs; "
@@ -384,6 +403,7 @@ RIG_MAIN("s_b_handler",
     t_big_result_file_is_refused,
     t_command_words_are_not_expanded,
     t_log_streams_while_the_job_runs,
+    t_last_line_without_newline_is_the_jobs_own,
     t_kept_folders_go_after_a_stop,
     t_work_dir_of_a_killed_job_goes,
     t_kept_folders_go_with_a_failed_job,
