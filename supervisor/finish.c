@@ -343,8 +343,9 @@ finish_return(struct job *j, enum cause why)
 	struct outcome o = OUTCOME(why);
 	struct record_extra x = { .state = STATE_WAITING, .outcome = &o,
 		.attempt = j->hist.attempts, .now = sup_wall(j->q->sup) };
-	/* Another worker's run may have left a `running` record. */
-	bool known = j->started != 0 || j->lost || j->hist.attempts > 0;
+	/* Another worker's run may have left a `running` record. One that
+	 * waits for a retry keeps the cause of that. */
+	bool known = j->started != 0 || j->lost;
 
 	if (j->hist.cancelled) {
 		o.cause = CAUSE_CANCELLED;

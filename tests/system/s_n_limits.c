@@ -213,6 +213,29 @@ START_TEST(t_lanes_keep_their_shares_under_a_limit)
 }
 END_TEST
 
+/* A retry that waits for its turn and is handed back has not been stopped:
+ * its record goes on telling why it failed. */
+START_TEST(t_a_retry_handed_back_keeps_its_cause)
+{
+	struct rig *r = rig_start("retry_backoff = 50ms\nshutdown_grace = 0\n"
+	    INI("max_running = 1\n"));
+	json_t *rec;
+
+	rig_push(r, Q_INF, "{\"id\":\"bad\",\"type\":\"selftest\","
+	    "\"max_attempts\":1000,\"input\":{\"op\":\"fail\"}}");
+	rig_wait_record(r, Q_INF, "bad", "waiting");
+	push(r, Q_INF, "long", 1, "60");
+	rig_wait_record(r, Q_INF, "long0", "running");
+	rig_until(r, rig_int(r, "HLEN {%s}:leased:w1", Q_INF) == 2);
+	rig_kill(rig_daemon_pid(r, 0), SIGUSR2);
+	rig_until(r, rig_int(r, "HLEN {%s}:leased:w1", Q_INF) == 1);
+	rec = rig_record(r, Q_INF, "bad");
+	ck_assert_str_eq(js_str(rec, "state"), "waiting");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "handler-error");
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_n_limits",
     t_a_queue_runs_no_more_than_it_may,
     t_a_handler_runs_no_more_than_it_may,
@@ -220,4 +243,5 @@ RIG_MAIN("s_n_limits",
     t_a_queue_keeps_its_rate,
     t_a_handler_keeps_its_rate,
     t_a_crash_leaves_no_permit_taken,
-    t_lanes_keep_their_shares_under_a_limit)
+    t_lanes_keep_their_shares_under_a_limit,
+    t_a_retry_handed_back_keeps_its_cause)
