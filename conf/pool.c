@@ -76,20 +76,13 @@ device_ok(const char *d)
 	return (n >= 1 && n <= DEVICE_INDEX_LEN && d[n] == '\0');
 }
 
-/* section and name say whose list it is: a pool's, or gpu_device. */
 static void
-resolve_devices(struct load *ld, struct conf_pool *p,
-    enum conf_section section, const char *key)
+check_devices(struct load *ld, char *const *devices,
+    enum conf_section section, const char *name, const char *key)
 {
-	const char *name = section == CONF_S_pool ? p->name : "";
 	char *const *d;
 
-	p->ndevices = value_list_len(p->devices);
-	p->all_devices = p->ndevices == 1 &&
-	    strcasecmp(p->devices[0], "all") == 0;
-	if (p->all_devices)
-		return;
-	for (d = p->devices; *d != NULL; d++) {
+	for (d = devices; *d != NULL; d++) {
 		if (!device_ok(*d))
 			load_problem(ld, section, name, key, "\"%.80s\" is "
 			    "not an index, GPU-UUID, MIG-UUID or, alone, all",
@@ -98,6 +91,26 @@ resolve_devices(struct load *ld, struct conf_pool *p,
 			load_problem(ld, section, name, key,
 			    "\"%.80s\" is given twice", *d);
 	}
+}
+
+static bool
+is_all(char *const *devices)
+{
+	return (value_list_len(devices) == 1 &&
+	    strcasecmp(devices[0], "all") == 0);
+}
+
+/* section and name say whose list it is: a pool's, or gpu_device. */
+static void
+resolve_devices(struct load *ld, struct conf_pool *p,
+    enum conf_section section, const char *key)
+{
+	const char *name = section == CONF_S_pool ? p->name : "";
+
+	p->ndevices = value_list_len(p->devices);
+	p->all_devices = is_all(p->devices);
+	if (!p->all_devices)
+		check_devices(ld, p->devices, section, name, key);
 }
 
 static void
@@ -284,6 +297,11 @@ resolve_pools(struct load *ld)
 
 	value_replace(&ld->c->direct_queue, str_fmt("%s:worker:%s:queue",
 	    ld->c->redis.prefix, ld->c->supervisor.worker_id));
+	/* A typing error is told also where the value is not used. */
+	if ((ld->c->npools > 0 || !ld->c->supervisor.use_gpu) &&
+	    !is_all(ld->c->supervisor.gpu_device))
+		check_devices(ld, ld->c->supervisor.gpu_device,
+		    CONF_S_supervisor, "", "gpu_device");
 	if (ld->c->npools == 0)
 		add_default_pool(ld);
 	else

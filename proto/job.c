@@ -225,7 +225,7 @@ read_span(struct job_spec *spec, const struct job_key *k,
 
 	if ((why = check_range(k, v)) != NULL)
 		return (why);
-	*d = (dur_t)llrint(v->d * (double)DUR_S);
+	*d = (dur_t)llrint(fmin(v->d, JOB_SECONDS_MAX) * (double)DUR_S);
 	if (*d == 0 && v->d > 0)
 		*d = 1;        /* 0 would mean that none was given */
 	return (NULL);

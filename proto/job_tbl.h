@@ -12,6 +12,7 @@
 
 #define JOB_OVER_0 4.9406564584124654e-324
 #define JOB_SECONDS_MAX 3155760000.0   /* 100 years */
+#define JOB_CAPPED 1.7976931348623157e308   /* more than that means that */
 #define JOB_UNIX_MAX 253402300799.0    /* the end of the year 9999 */
 #define JOB_NAME_MAX 128
 #define JOB_TEXT_MAX 512               /* of any string that is read */
@@ -23,7 +24,7 @@
 	JOB_KEY(model,        read_model,    model,        1, JOB_NAME_MAX) \
 	JOB_KEY(requires_gpu, read_flag,     requires_gpu, 0, 1) \
 	JOB_KEY(priority,     read_priority, lane,         0, 0) \
-	JOB_KEY(timeout,      read_span,     timeout,      JOB_OVER_0, JOB_SECONDS_MAX) \
+	JOB_KEY(timeout,      read_span,     timeout,      JOB_OVER_0, JOB_CAPPED) \
 	JOB_KEY(max_attempts, read_count,    max_attempts, 1, 1e9) \
 	JOB_KEY(delay,        read_span,     delay,        0, JOB_SECONDS_MAX) \
 	JOB_KEY(run_at,       read_instant,  run_at,       0, JOB_UNIX_MAX) \

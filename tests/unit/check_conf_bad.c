@@ -200,6 +200,11 @@ static const struct bad {
 	{ "[supervisor]\nuse_gpu = yes\ngpu_device = one\n",
 	    "@:3: gpu_device: \"one\" is not an index, GPU-UUID, MIG-UUID or, "
 	    "alone, all\n" },
+	{ "[supervisor]\ngpu_device = 0, one\n",
+	    "@:2: gpu_device: \"one\" is not an index, GPU-UUID, MIG-UUID or, "
+	    "alone, all\n" },
+	{ "[supervisor]\nuse_gpu = yes\ngpu_device = 0,0\n[pool p]\n",
+	    "@:3: gpu_device: \"0\" is given twice\n" },
 
 	/* schedules */
 	{ "[schedule s]\ncron = * * * * *\n",
