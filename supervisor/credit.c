@@ -98,6 +98,20 @@ credit_unbegun(const struct proc *p)
 	return (n);
 }
 
+unsigned
+credit_yields(const struct proc *p)
+{
+	const struct job *j;
+	unsigned n = 0;
+
+	TAILQ_FOREACH_REVERSE(j, &p->jobs, job_list, ready) {
+		if (has_begun(p, j))
+			break;
+		n += !j->urgent;
+	}
+	return (n);
+}
+
 /* ---- clocks ---- */
 
 /* The step at work: jobs [from, begun) of the oldest credit with jobs out. */

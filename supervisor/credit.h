@@ -31,6 +31,8 @@ void credit_stalled(struct proc *p);
 
 /* Jobs that are out and have not begun. */
 unsigned credit_unbegun(const struct proc *p);
+/* Those of them that an urgent job goes before. */
+unsigned credit_yields(const struct proc *p);
 /* Takes them back into the pool's ready list, for another slot. True if j
  * (may be NULL) is among them. */
 bool credit_withdraw(struct proc *p, const struct job *j);

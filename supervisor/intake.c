@@ -34,64 +34,21 @@
 #define SIFT_LOOK 256         /* jobs looked at; the contract's number */
 #define SIFT_LARGEST 65536    /* bytes; larger ones are moved when claimed */
 #define PROMOTE_MAX 128
+#define URGENT_MOST 8         /* turns taken at once for one that is high's */
 #define FULL_LOOK (25 * DUR_MS)  /* while others run what the limit allows */
+
+/* What claim.lua's answer says of the queue. */
+enum {
+	ANSWER_HISTORY = 1,
+	ANSWER_NO_HIGH = 2,
+	ANSWER_FULL = 4,
+	ANSWER_MS = 8           /* so many times the time to wait */
+};
 
 void
 intake_token(struct sup *sup, char *out, size_t size)
 {
 	(void)snprintf(out, size, "%s-%" PRIu64, sup->run, ++sup->seq);
-}
-
-/*
- * Shares want turns out between the lanes. The pattern of length a+b+c gives
- * each lane exactly its weight and spreads it evenly; the queue remembers
- * where in the pattern it is, so that also single claims keep the share.
- */
-static void
-share_turns(struct queue *q, unsigned want, unsigned quota[LANE_N],
-    unsigned char *turns)
-{
-	const unsigned *w = q->sup->conf->supervisor.weights;
-	unsigned total = w[0] + w[1] + w[2], lane, best, t, i;
-	int64_t lead, best_lead;
-
-	for (lane = 0; lane < LANE_N; lane++)
-		quota[lane] = 0;
-	for (i = 0; i < want; i++) {
-		/* due after t+1 turns: weight * (t+1) / total; take the lane
-		 * that is furthest behind what it is due */
-		t = q->turn;
-		best = LANE_HIGH;
-		best_lead = INT64_MIN;
-		for (lane = 0; lane < LANE_N; lane++) {
-			lead = (int64_t)w[lane] * (t + 1) -
-			    (int64_t)q->given[lane] * total;
-			if (w[lane] > 0 && lead > best_lead) {
-				best_lead = lead;
-				best = lane;
-			}
-		}
-		quota[best]++;
-		turns[i] = (unsigned char)best;
-		q->given[best]++;
-		if (++q->turn == total) {
-			q->turn = 0;
-			for (lane = 0; lane < LANE_N; lane++)
-				q->given[lane] = 0;
-		}
-	}
-}
-
-/* Whether the next turn is high's; nothing is taken. */
-static bool
-is_highs_turn(const struct queue *q)
-{
-	struct queue copy = *q;
-	unsigned quota[LANE_N];
-	unsigned char turn;
-
-	share_turns(&copy, 1, quota, &turn);
-	return (quota[LANE_HIGH] == 1);
 }
 
 /* The limits that the configuration has for a queue; NULL: none. */
@@ -105,6 +62,12 @@ limits_of(const struct queue *q)
 		if (strcmp(c->queues[i].name, q->name) == 0)
 			return (&c->queues[i]);
 	return (NULL);
+}
+
+static const unsigned *
+weights_of(const struct queue *q)
+{
+	return (q->sup->conf->supervisor.weights);
 }
 
 /* A queue with limits has one claim at a time: what its lanes did not use of
@@ -180,31 +143,44 @@ is_known(struct queue *q, const char *token, unsigned number)
 	return (false);
 }
 
-/* The bell of the high lane rings also while the others have jobs. */
+/*
+ * The bell of the high lane rings also while the others have jobs. It is waited
+ * for while the lane is empty; so what comes while it is, or after it rang, is
+ * urgent, but no more of it than high has turns in a round. Else the shares of
+ * the lanes decide.
+ */
 static void
 look_at_high(struct claim *c, const redisReply *r)
 {
-	unsigned high = 0;
-	size_t i;
+	struct queue *q = c->q;
 
-	for (i = 2; i + 1 < r->elements; i += 2)
-		high += r->element[i]->integer == LANE_HIGH;
-	/* Served, or empty: only one that comes into an empty lane is urgent,
-	 * else the shares of the lanes decide. */
+	if (c->why == BY_SHARE && (q->urgent || (!q->closing &&
+	    bell_armed(q->bell[LANE_HIGH]))))
+		c->urgent = weights_of(q)[LANE_HIGH];
 	if (c->high > 0)
-		c->q->urgent = false;
-	if (high < c->high && !c->q->closing)
-		bell_arm(c->q->bell[LANE_HIGH]);
+		q->urgent = false;
+	if ((r->element[1]->integer & ANSWER_NO_HIGH) != 0 && !q->closing)
+		bell_arm(q->bell[LANE_HIGH]);
+}
+
+static bool
+is_urgent(struct claim *c, enum job_lane lane)
+{
+	if (lane != LANE_HIGH || c->urgent == 0)
+		return (false);
+	c->urgent--;
+	return (true);
 }
 
 static void
 admit_one(struct claim *c, redisReply *r, size_t i, unsigned number)
 {
+	enum job_lane lane = (enum job_lane)r->element[i]->integer;
 	struct admit_from from = { .q = c->q, .pool = c->pool,
 		.token = c->token, .number = number,
-		.lane = (enum job_lane)r->element[i]->integer,
-		.history = (r->element[1]->integer & 1) != 0,
-		.lost = c->reaped, .urgent = c->urgent };
+		.lane = lane,
+		.history = (r->element[1]->integer & ANSWER_HISTORY) != 0,
+		.lost = c->reaped, .urgent = is_urgent(c, lane) };
 
 	admit_claimed(c->q->sup, &from, r->element[i + 1]);
 }
@@ -253,7 +229,7 @@ take_jobs(struct claim *c, redisReply *r)
 		if ((i = next_of(r, c->turns[k], &at)) != 0)
 			admit_one(c, r, i, (unsigned)i / 2);
 	/* it looks through all that we hold */
-	if (n > 0 && (r->element[1]->integer & 1) != 0)
+	if (n > 0 && (r->element[1]->integer & ANSWER_HISTORY) != 0)
 		admit_histories(c->q);
 	return (n);
 }
@@ -291,16 +267,14 @@ look_at_limits(struct claim *c, const redisReply *r, unsigned n)
 
 	if (!c->limited)
 		return (false);
-	if (c->urgent)
-		n = 0;
-	q->turn = c->turn;
-	memcpy(q->given, c->given, sizeof(q->given));
-	share_turns(q, n, quota, c->turns);
-	if (flags < 2)
+	q->share = c->share;
+	share_turns(&q->share, weights_of(q), c->why == FOR_PREEMPTION ? 0 : n,
+	    c->high_first, quota, c->turns);
+	if (flags < ANSWER_FULL)
 		return (false);
-	q->limited_full = (flags & 2) != 0 && flags < 4;
-	q->limited_until = mono_add(mono_now(), flags < 4 ? FULL_LOOK :
-	    flags / 4 * DUR_MS);
+	q->limited_full = flags < ANSWER_MS;
+	q->limited_until = mono_add(mono_now(), q->limited_full ? FULL_LOOK :
+	    flags / ANSWER_MS * DUR_MS);
 	sup_wake_at(q->sup, q->limited_until);
 	return (true);
 }
@@ -345,19 +319,12 @@ claim_answered(void *priv, redisReply *r)
 		free_claim(&c);
 		return;
 	}
-	if (n < c->want && c->want > c->high && q->asked == 0) {
+	if (n < c->want && c->why == BY_SHARE && q->asked == 0) {
 		q->waiting = false;
 		arm_bells(q);
 	}
 	free_claim(&c);
 }
-
-/*
- * How a claim shares its turns: by the lanes' weights; only from the high
- * lane, when it is its turn, whatever room there is; or for the slot that a
- * preemption freed, which is no turn of the pattern.
- */
-enum claim_for { BY_SHARE, FOR_URGENT, FOR_PREEMPTION };
 
 /* digits: CLAIM_MAX bytes that live until the call is sent. */
 static void
@@ -388,8 +355,8 @@ ask(struct pool *p, struct queue *q, unsigned want, enum claim_for why)
 
 	c->magic = CLAIM_MAGIC;
 	c->limited = limits != NULL;
-	c->turn = q->turn;
-	memcpy(c->given, q->given, sizeof(c->given));
+	c->share = q->share;
+	c->high_first = q->urgent;
 	c->q = q;
 	c->pool = p;
 	p->claims++;
@@ -399,9 +366,11 @@ ask(struct pool *p, struct queue *q, unsigned want, enum claim_for why)
 	if (why == FOR_PREEMPTION)
 		quota[c->turns[0] = LANE_HIGH] = 1;
 	else
-		share_turns(q, want, quota, c->turns);
+		share_turns(&q->share, weights_of(q), want, c->high_first,
+		    quota, c->turns);
 	c->high = quota[LANE_HIGH];
-	c->urgent = why != BY_SHARE;
+	c->why = why;
+	c->urgent = why != BY_SHARE ? want : 0;
 	a = script_begin(SCRIPT_CLAIM);
 	script_key(a, q->lane[LANE_NORMAL]);
 	script_key(a, q->lane[LANE_HIGH]);
@@ -455,6 +424,18 @@ may_ask(const struct queue *q)
 	return (q->waiting && !q->closing && !is_limited(q));
 }
 
+/* Only the jobs of so many turns, whatever room there is: where high has had
+ * all of its turns in this round of the pattern, the few of others that are
+ * left come first and wait behind it. */
+static void
+ask_for_urgent(struct pool *p, struct queue *q)
+{
+	unsigned n = share_to_high(&q->share, weights_of(q));
+
+	if (n > 0 && n <= URGENT_MOST)
+		ask(p, q, n, FOR_URGENT);
+}
+
 /* Asks the pool's queues where something may wait, each for its share. */
 static void
 feed_pool(struct pool *p)
@@ -492,8 +473,8 @@ feed_pool(struct pool *p)
 		}
 		if (!pool_can_yield(p))
 			preempt_for(p, q, true);
-		else if (is_highs_turn(q))
-			ask(p, q, 1, FOR_URGENT);
+		else
+			ask_for_urgent(p, q);
 	}
 	if (p->nqueues > 0)
 		p->next_queue = (p->next_queue + 1) % p->nqueues;

@@ -15,6 +15,13 @@ struct sup;
 
 #define CLAIM_MAX 128       /* jobs in one call */
 
+/*
+ * How a claim shares its turns: by the lanes' weights; the same, but no lane
+ * gives its turns to others, for a high job that should not wait for room; or
+ * for the slot that a preemption freed, which is no turn of the pattern.
+ */
+enum claim_for { BY_SHARE, FOR_URGENT, FOR_PREEMPTION };
+
 /* One claim on its way, kept until its answer is here or it is recovered. */
 struct claim {
 	unsigned magic;
@@ -22,11 +29,14 @@ struct claim {
 	struct queue *q;           /* borrows */
 	struct pool *pool;         /* borrows */
 	unsigned want, high;       /* jobs asked for; of them from high */
-	bool urgent;               /* only from high, before jobs that wait */
+	enum claim_for why;
+	unsigned urgent;           /* so many of its high jobs go before those
+				    * that wait; known with the answer */
 	bool reaped;               /* a reap: its jobs were others' */
 	bool limited;              /* of a queue with limits; then where the
 				    * pattern of turns was before: */
-	unsigned turn, given[LANE_N];
+	struct share share;
+	bool high_first;           /* of the turns that it took */
 	mono_t sent;
 	char token[40];
 	unsigned char turns[CLAIM_MAX]; /* lanes, in the order of their turns */

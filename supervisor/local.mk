@@ -50,6 +50,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/route.c supervisor/route.h \
 	supervisor/schedule.c supervisor/schedule.h \
 	supervisor/settle.c supervisor/settle.h \
+	supervisor/share.c supervisor/share.h \
 	supervisor/split.c supervisor/split.h \
 	supervisor/slot.c supervisor/slot.h supervisor/slot_tbl.h \
 	supervisor/spawn.c \

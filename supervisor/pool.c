@@ -245,17 +245,20 @@ pool_room(const struct pool *p)
 	return (n > used ? n - used : 0);
 }
 
+/* The slot with the most jobs that an urgent one may go before; j may be
+ * NULL: any such job. */
 static struct proc *
-most_unbegun(const struct pool *p)
+most_yielding(const struct pool *p, const struct job *j)
 {
 	struct proc *found = NULL;
 	unsigned i, n, most = 0;
 
 	for (i = 0; i < p->nprocs; i++) {
 		if (p->procs[i]->slot.state != SLOT_BUSY ||
-		    p->procs[i]->ncredits == FRAME_CREDITS_MAX)
+		    p->procs[i]->ncredits == FRAME_CREDITS_MAX ||
+		    (j != NULL && !gpu_has_room(p->procs[i], j)))
 			continue;
-		n = credit_unbegun(p->procs[i]);
+		n = credit_yields(p->procs[i]);
 		if (n > most) {
 			most = n;
 			found = p->procs[i];
@@ -267,7 +270,7 @@ most_unbegun(const struct pool *p)
 bool
 pool_can_yield(const struct pool *p)
 {
-	return (p->reserved == 0 && most_unbegun(p) != NULL);
+	return (p->reserved == 0 && most_yielding(p, NULL) != NULL);
 }
 
 /* The slot with the fewest jobs out, in turn; among the idle ones, one that
@@ -278,7 +281,7 @@ pick(struct pool *p, const struct job *j, unsigned *np)
 	struct proc *found = NULL, *proc;
 	unsigned i, at, found_at = 0;
 	struct measure m = measure_of(p, j->handler);
-	bool resident = false, idle = p->conf->policy == CONF_IDLE;
+	bool resident = false, idle = p->conf->policy == CONF_IDLE || j->urgent;
 
 	*np = 0;
 	at = p->conf->policy == CONF_PACKED ? 0 : p->next_proc;
@@ -347,19 +350,21 @@ is_late(const struct job *j, mono_t now)
 	return (j->lapsed || now >= lease_fence(j->q));
 }
 
-/* A job of high priority that finds no room goes before jobs that are out
- * and have not begun: they come back, and it is the next one there. */
+/* An urgent job that finds no idle slot goes before jobs that are out and
+ * have not begun: they come back, and it is the next one there. */
 static void
-make_room(struct pool *p)
+make_room(struct pool *p, struct job *j)
 {
-	struct proc *proc = most_unbegun(p);
+	struct proc *proc = most_yielding(p, j);
 	struct job_list one;
-	struct job *j;
 
 	if (proc == NULL)
 		return;
 	(void)credit_withdraw(proc, NULL);
-	j = TAILQ_FIRST(&p->ready);
+	/* j itself, or one as urgent that was taken back and comes first */
+	TAILQ_FOREACH(j, &p->ready, ready)
+		if (gpu_has_room(proc, j))
+			break;
 	if (is_late(j, mono_now()))
 		return;         /* pool_feed gives it back */
 	pool_drop(p, j);
@@ -371,16 +376,16 @@ make_room(struct pool *p)
 void
 pool_take(struct pool *p, struct job *j)
 {
-	unsigned n;
-
 	OBJ_CHECK(p, POOL_MAGIC);
 	j->pool = p;
 	p->last_handler = (int)j->handler;
 	if (p->sup->guilty != NULL && split_knows(p->sup, j->id))
 		j->hist.crowd = 1;
 	line_up(p, j);
-	if (j->urgent && pick(p, j, &n) == NULL)
-		make_room(p);
+	/* where one waits already, there was no room to be made for it */
+	if (j->urgent && j->hist.crowd == 0 && TAILQ_FIRST(&p->ready) == j &&
+	    pool_peek(p, j) == NULL)
+		make_room(p, j);
 }
 
 void

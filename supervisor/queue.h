@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "proto/job.h"
 
+#include "supervisor/share.h"
+
 #define QUEUE_MAGIC 0x71756575u
 
 struct bell;
@@ -55,8 +57,7 @@ struct queue {
 	size_t shown_len;         /* until the turn's end */
 	unsigned shy, chances;    /* see guess.c */
 	unsigned asked;           /* claims in flight */
-	unsigned turn;            /* position in the pattern of lane weights, */
-	unsigned given[LANE_N];   /* and what each lane got of it so far */
+	struct share share;       /* whose turn it is among the lanes */
 	bool urgent;              /* something may wait in the high lane */
 	bool rung;                /* something waited since the last claim */
 	bool stuck;               /* Redis refused a claim: try later */

@@ -11,7 +11,8 @@
 --      once  12 the lanes of the turns in order, a digit 0 1 2 for each
 -- Answer { now ms, history, lane, payload, lane, payload ... }
 --      history is 1 if any job of the queue has one (then look the ids up);
---      plus 2 if the limit on leases left less than `want`, plus 4 times the
+--      plus 2 if the high lane is known to be empty now;
+--      plus 4 if the limit on leases left less than `want`, plus 8 times the
 --      ms to wait if the rate did;
 --      lane is 0 high, 1 normal, 2 low, in the order in which jobs were taken.
 --      The i-th job's lease is the field "<token>:<i>".
@@ -77,7 +78,7 @@ local function limit()
 		end
 		if leased < room then
 			room = math.max(leased, 0)
-			out[2] = 2
+			out[2] = 4
 		end
 	end
 	each = tonumber(ARGV[10])
@@ -88,7 +89,7 @@ local function limit()
 		local n = math.max(math.floor((us - due) / each) + 1, 0)
 		if n < room then
 			room = n
-			out[2] = out[2] + 4 * math.ceil((due + n * each - us) / 1000)
+			out[2] = out[2] + 8 * math.ceil((due + n * each - us) / 1000)
 		end
 	end
 	if room < want then
@@ -110,6 +111,9 @@ for lane = 1, 3 do
 	if ARGV[7] ~= '1' then
 		take(lane, want - got)
 	end
+end
+if dry[1] or quota[1] > 0 and call('EXISTS', KEYS[2]) == 0 then
+	out[2] = out[2] + 2
 end
 if got == 0 then
 	return refused or out

@@ -20,6 +20,7 @@ DELAYED = "{%s}:delayed" % Q
 DEAD = "{%s}:dead" % Q
 STATS = "{%s}:stats" % Q
 HISTORY = "{%s}:history" % Q
+NO_HIGH, FULL, MS = 2, 4, 8     # flags of claim's answer
 EVENTS = "ai:events"
 LEASE_MS = 15000
 
@@ -250,5 +251,5 @@ def main():
 
 
 __all__ = ["LuaCase", "RedisError", "main", "Q", "HIGH", "LOW", "LEASES",
-           "DELAYED", "DEAD", "STATS", "HISTORY", "EVENTS", "LEASE_MS",
-           "BINARY", "leased", "job_key", "log_key"]
+           "NO_HIGH", "FULL", "MS", "DELAYED", "DEAD", "STATS", "HISTORY", "EVENTS",
+           "LEASE_MS", "BINARY", "leased", "job_key", "log_key"]

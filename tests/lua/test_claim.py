@@ -5,9 +5,9 @@ from case import *
 
 class Claim(LuaCase):
     def test_nothing_waits(self):
-        now, history = self.claim()
+        now, flags = self.claim()
         self.assertNow(now)
-        self.assertEqual(history, 0)
+        self.assertEqual(flags, NO_HIGH)
         self.assertEqual(self.redis("DBSIZE"), 0)
 
     def test_oldest_first_under_one_lease_each(self):
@@ -48,9 +48,19 @@ class Claim(LuaCase):
 
     def test_history_is_told(self):
         self.redis("HSET", HISTORY, "someone", "1")
-        self.assertEqual(self.claim()[1], 0)
+        self.assertEqual(self.claim()[1], NO_HIGH)
         self.push("a")
-        self.assertEqual(self.claim()[1], 1)
+        self.assertEqual(self.claim(turns=(0, 1, 0))[1], 1)
+
+    def test_an_empty_high_lane_is_told(self):
+        self.push("h0", "h1", "h2", to=HIGH)
+        self.push(*"abcdef")
+        self.assertEqual(self.claim("t1", turns=(0, 1, 0))[1], 0)
+        self.assertEqual(self.claim("t2", turns=(1, 1, 0))[1], 0)
+        self.assertEqual(self.claim("t3", turns=(2, 0, 0))[1], NO_HIGH)
+        self.push("h3", to=HIGH)
+        self.assertEqual(self.claim("t4", turns=(3, 0, 0))[1], NO_HIGH)
+        self.assertEqual(self.claim("t5", turns=(0, 1, 0))[1], 0)
 
     def test_bytes_stay(self):
         self.push(BINARY, b"")

@@ -11,11 +11,12 @@ class Claim(LuaCase):
         first = self.claim_limited("t1", "w1", running=4)
         self.assertEqual(first[1:], [0, 1, b"a", 1, b"b", 1, b"c"])
         second = self.claim_limited("t2", "w2", running=4)
-        self.assertEqual(second[1:], [2, 1, b"d"])
-        self.assertEqual(self.claim_limited("t3", "w3", running=4)[1:], [2])
+        self.assertEqual(second[1:], [FULL, 1, b"d"])
+        self.assertEqual(self.claim_limited("t3", "w3", running=4)[1:],
+                         [FULL])
         self.redis("HDEL", leased("w1"), "t1:1")
         self.assertEqual(self.claim_limited("t4", "w3", running=4)[1:],
-                         [2, 1, b"e"])
+                         [FULL, 1, b"e"])
 
     def test_a_cut_claim_keeps_the_order_of_turns(self):
         self.push("h0", "h1", to=HIGH)
@@ -28,12 +29,12 @@ class Claim(LuaCase):
         self.push(*"abcdef")
         first = self.claim_limited("t1", each=HOUR, burst=2)
         self.assertEqual(first[2:], [1, b"a", 1, b"b"])
-        wait, history = divmod(first[1], 4)
-        self.assertEqual(history, 0)
+        wait, flags = divmod(first[1], MS)
+        self.assertEqual(flags, 0)
         self.assertTrue(3590000 < wait <= 3600000, wait)
         again = self.claim_limited("t2", each=HOUR, burst=2)
         self.assertEqual(len(again), 2)
-        self.assertTrue(3590000 < again[1] // 4 <= 3600000, again)
+        self.assertTrue(3590000 < again[1] // MS <= 3600000, again)
 
     def test_what_was_not_there_costs_no_turn(self):
         self.claim_limited("t1", each=HOUR)

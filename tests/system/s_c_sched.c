@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/rig/rig.h"
 
@@ -85,6 +86,59 @@ START_TEST(t_misplaced_priorities_move_to_their_lane)
 	rig_wait_record(r, Q_INF, "h1", "done");
 	rig_wait_record(r, Q_INF, "l1", "done");
 	rig_wait_record(r, Q_INF, "n19", "done");
+	rig_stop(&r);
+}
+END_TEST
+
+/* Ids of the jobs that batch.c ran, in the order of their starts. */
+static const char *
+started(struct rig *r)
+{
+	const char *line = rig_slurp(r, rig_fmt(r, "%s/runs", rig_dir(r)));
+	char text[256] = "";
+	size_t n = 0;
+
+	for (; line != NULL && *line != '\0'; line = strchr(line, '\n') + 1)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s ",
+		    (int)strcspn(line, " "), line);
+	return (rig_fmt(r, "%s", text));
+}
+
+/*
+ * Eight short jobs were claimed ahead in one credit, and the slot has room for
+ * more. A job that comes into the empty high lane is claimed for that room, by
+ * share; it goes before what has not begun all the same. Without that it would
+ * be the last one.
+ */
+START_TEST(t_high_goes_before_what_was_claimed_ahead)
+{
+	struct rig *r = rig_new(0);
+	int i;
+
+	rig_daemon_start(r, rig_daemon(r, "w1", "look_ahead = 10s\n"
+	    "[pool p]\nslots = 1\n[handler h]\nkind = plugin\n"
+	    "path = @BIN@/.libs/batch.so\nenv.DUMP = @DIR@\n"
+	    "types = inference\n"));
+	for (i = 0; i < 16; i++) {
+		rig_pushf(r, Q_INF, "{\"id\":\"warm%d\"}", i);
+		rig_wait_record(r, Q_INF, rig_fmt(r, "warm%d", i), "done");
+	}
+	ck_assert_int_eq(unlink(rig_fmt(r, "%s/runs", rig_dir(r))), 0);
+	/* one claim, and none of it guessed: the first one has a ttl */
+	rig_cmd(r, "LPUSH " Q_INF " %s %s %s %s %s %s %s %s %s",
+	    "{\"id\":\"gate\",\"ttl\":600,\"input\":{\"do\":\"wait\"}}",
+	    "{\"id\":\"n1\"}", "{\"id\":\"n2\"}", "{\"id\":\"n3\"}",
+	    "{\"id\":\"n4\"}", "{\"id\":\"n5\"}", "{\"id\":\"n6\"}",
+	    "{\"id\":\"n7\"}", "{\"id\":\"n8\"}");
+	rig_until(r, strcmp(started(r), "gate ") == 0);
+	ck_assert_int_eq(js_int(rig_status(r, 0), "counters.started"), 25);
+	rig_push(r, "{" Q_INF "}:high", "{\"id\":\"urgent\"}");
+	rig_until(r, js_int(rig_status(r, 0), "counters.started") != 25);
+	ck_assert_int_eq(system(rig_fmt(r, ": > %s/go", rig_dir(r))), 0);
+	rig_wait_record(r, Q_INF, "n8", "done");
+	rig_wait_record(r, Q_INF, "urgent", "done");
+	ck_assert_str_eq(started(r),
+	    "gate urgent n1 n2 n3 n4 n5 n6 n7 n8 ");
 	rig_stop(&r);
 }
 END_TEST
@@ -346,6 +400,7 @@ RIG_MAIN("s_c_sched",
     t_a_round_robin_pool_takes_turns,
     t_a_job_for_many_gpus_moves_too,
     t_lanes_share_16_4_1,
+    t_high_goes_before_what_was_claimed_ahead,
     t_misplaced_priorities_move_to_their_lane,
     t_a_lane_keeps_its_order,
     t_gpu_jobs_move_to_the_gpu_queue,
