@@ -323,9 +323,11 @@ finish_job(struct job *j, const struct outcome *o)
 		o = &cancelled;
 	}
 	sup->stat.cause[o->cause]++;
-	/* An uncharged or successful run still is the attempt that ended it. */
+	/* An uncharged or successful run still is the attempt that ended it,
+	 * here or on the worker that was lost. */
 	attempt = j->hist.attempts +
-	    (v == FINAL && !row->charged && j->started != 0 ? 1 : 0);
+	    (v == FINAL && !row->charged && (j->started != 0 ||
+	    o->cause == CAUSE_WORKER_LOST) ? 1 : 0);
 	row = cause_row(o->cause);
 	if (o->cause != CAUSE_NONE)
 		log_info("job", "id=%s queue=%s slot=%u attempt=%u cause=%s %s",

@@ -221,6 +221,31 @@ START_TEST(t_killed_daemon_leaves_nothing_and_reruns)
 }
 END_TEST
 
+/* A job that costs one worker after the other its life is not run for ever. */
+START_TEST(t_lost_worker_reruns_the_job_so_many_times)
+{
+	struct rig *r = rig_start("max_worker_lost = 1\n" INI_ONE);
+	json_t *rec, *dead;
+	int i;
+
+	rig_push(r, Q_INF, "{\"id\":\"l1\",\"type\":\"selftest\",\"input\":"
+	    "{\"op\":\"sleep\",\"seconds\":60}}");
+	for (i = 0; i < 2; i++) {
+		rig_until(r, js_int(rig_status(r, 0), "active_jobs") == 1);
+		rig_kill(rig_daemon_pid(r, 0), SIGKILL);
+		rig_daemon_wait(r, 0);
+		rig_daemon_start(r, 0);
+	}
+	rec = rig_wait_record(r, Q_INF, "l1", "failed");
+	ck_assert_str_eq(js_str(rec, "error.cause"), "worker-lost");
+	ck_assert_int_eq(js_int(rec, "attempt"), 1);
+	dead = rig_dead(r, Q_INF, 0);
+	ck_assert_str_eq(js_str(dead, "cause"), "worker-lost");
+	ck_assert_int_eq(js_int(dead, "attempts"), 1);
+	rig_stop(&r);
+}
+END_TEST
+
 /* The same with a job whose tree ignores TERM and has left its session. */
 START_TEST(t_killed_daemon_leaves_no_stubborn_tree)
 {
@@ -328,6 +353,7 @@ RIG_MAIN("s_d_death",
     t_killed_command_is_run_again,
     t_lost_slot_reruns_the_job_uncharged,
     t_killed_daemon_leaves_nothing_and_reruns,
+    t_lost_worker_reruns_the_job_so_many_times,
     t_killed_daemon_leaves_no_stubborn_tree,
     t_other_worker_takes_over,
     t_start_right_after_a_kill,
