@@ -25,6 +25,7 @@
 #include "supervisor/pool.h"
 #include "supervisor/rename.h"
 #include "supervisor/settle.h"
+#include "supervisor/sift.h"
 #include "supervisor/sup.h"
 
 /* A lock whose holder was lost for good opens by itself after this. */
@@ -362,7 +363,7 @@ admit_job(struct job *j)
 	unsigned i;
 
 	if (j->hist.first == 0)
-		j->hist.first = sup_wall(j->q->sup);
+		j->hist.first = sift_first(j->q, j->id, sup_wall(j->q->sup));
 	for (i = 0; i < NELEM(gates); i++)
 		if (gates[i](j))
 			return;

@@ -31,8 +31,6 @@
 #include "supervisor/script.h"
 #include "supervisor/sup.h"
 
-#define SIFT_LOOK 256         /* jobs looked at; the contract's number */
-#define SIFT_LARGEST 65536    /* bytes; larger ones are moved when claimed */
 #define PROMOTE_MAX 128
 #define URGENT_MOST 8         /* turns taken at once for one that is high's */
 #define FULL_LOOK (25 * DUR_MS)  /* while others run what the limit allows */
@@ -621,32 +619,4 @@ intake_due(struct queue *q, wall_t due)
 	if (at < q->next_due)
 		q->next_due = at;
 	sup_wake_at(q->sup, q->next_due);
-}
-
-static void
-sift_answered(void *priv, redisReply *r)
-{
-	struct queue *q = priv;
-
-	q->sifting = false;
-	if (r != NULL && r->type == REDIS_REPLY_INTEGER && r->integer > 0) {
-		q->sup->stat.n[STAT_MOVED] += (uint64_t)r->integer;
-		q->waiting = true;
-	}
-}
-
-void
-intake_sift(struct queue *q)
-{
-	struct script_args *a;
-
-	if (q->sifting)
-		return;
-	a = script_begin(SCRIPT_SIFT);
-	script_key(a, q->lane[LANE_NORMAL]);
-	script_key(a, q->lane[LANE_HIGH]);
-	script_key(a, q->lane[LANE_LOW]);
-	script_arg_int(a, SIFT_LOOK);
-	script_arg_int(a, SIFT_LARGEST);
-	q->sifting = script_call(q->redis->main, a, sift_answered, q) == 0;
 }

@@ -59,8 +59,6 @@ void intake_promote(struct queue *q);
 bool intake_limited(const struct queue *q);
 /* A job was put off until `due` (Redis's unix ms): look then. */
 void intake_due(struct queue *q, wall_t due);
-/* Looks for jobs that wait in the wrong lane. */
-void intake_sift(struct queue *q);
 /* The answer to a call with that token was lost, or a lease of ours with it
  * is not known to us: ask what it took, up to `want` jobs. reaped: they were
  * taken over from another worker. */

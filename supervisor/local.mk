@@ -25,6 +25,7 @@ libsup_a_SOURCES = $(SUP_BROKER_SOURCES) $(SUP_HTTP_SOURCES) \
 	supervisor/forget.c supervisor/forget.h \
 	supervisor/heir.c \
 	supervisor/intake.c supervisor/intake.h \
+	supervisor/sift.c supervisor/sift.h \
 	supervisor/job.c supervisor/job.h \
 	supervisor/lease.c supervisor/lease.h \
 	supervisor/life.c supervisor/life.h \

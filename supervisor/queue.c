@@ -14,6 +14,7 @@
 #include "supervisor/guess.h"
 #include "supervisor/intake.h"
 #include "supervisor/settle.h"
+#include "supervisor/sift.h"
 #include "supervisor/sup.h"
 
 static void
@@ -80,6 +81,7 @@ queue_get(struct sup *sup, const char *name)
 	TAILQ_INIT(&q->jobs);
 	TAILQ_INIT(&q->lost);
 	TAILQ_INIT(&q->settles);
+	TAILQ_INIT(&q->sightings);
 	name_keys(q);
 	open_bells(q);
 	TAILQ_INSERT_TAIL(&sup->queues, q, link);
@@ -103,6 +105,7 @@ queue_free(struct queue **qp)
 	for (i = 0; i < LANE_N; i++)
 		free(q->lane[i]);
 	intake_forget(q);
+	sift_forget(q);
 #define X(field, text) free(q->key.field);
 	QUEUE_KEYS(X)
 #undef X

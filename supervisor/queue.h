@@ -67,8 +67,9 @@ struct queue {
 	mono_t next_due;          /* promote then; MONO_NEVER: nothing known */
 	unsigned history_seq;     /* 1: an answer about histories is awaited */
 	bool promoting;
-	bool sifting;
+	bool sifting;             /* see sift.c */
 	mono_t sift_after;        /* look into the normal list not before */
+	TAILQ_HEAD(, sighting) sightings;
 
 	/* Leases. */
 	struct job_list jobs;     /* all jobs that this worker holds of it */

@@ -13,6 +13,7 @@
 #include "supervisor/limit.h"
 #include "supervisor/proc.h"
 #include "supervisor/settle.h"
+#include "supervisor/sift.h"
 #include "supervisor/sup.h"
 
 #define LOOK_EVERY (50 * DUR_MS)      /* while jobs are held or wait */
@@ -42,7 +43,7 @@ watch_queue(struct queue *q, mono_t now)
 			note_job(j, now);
 	if (q->waiting && !q->closing && now >= q->sift_after) {
 		q->sift_after = mono_add(now, SIFT_EVERY);
-		intake_sift(q);
+		sift_look(q);
 	}
 }
 

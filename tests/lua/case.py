@@ -183,6 +183,10 @@ class LuaCase(unittest.TestCase):
         return self.eval("promote", [DELAYED, HIGH, Q, LOW], [most])
 
     def sift(self, look=256, largest=65536):
+        return self.look(look, largest)[0]
+
+    def look(self, look=256, largest=65536):
+        """How many moved, then the ids of jobs whose ttl began."""
         return self.eval("sift", [Q, HIGH, LOW], [look, largest])
 
     def beat(self, status, run, worker="w", life=60000):

@@ -209,6 +209,14 @@ class Sift(LuaCase):
         self.assertEqual(self.sift(), 1)
         self.assertEqual(self.waiting(HIGH), [high])
 
+    def test_names_jobs_whose_ttl_counts_from_now(self):
+        self.push(job("n0"), job("t0", ttl=5), job("t1", "high", ttl=5),
+                  job("q", ttl=5, queued_at=1), job("r", result_ttl=5),
+                  job("i", input={"ttl": 5}), job("x" * 129, ttl=5),
+                  b'{"ttl":5}', b"\x82\xa2id\xa1m\xa3ttl\x05")
+        self.assertEqual(self.look(), [1, b"t0", b"t1", b"m"])
+        self.assertEqual(self.look(), [0, b"t0", b"m"])
+
     def test_garbage_stays(self):
         junk = [b"", b"priority high", b"\xff priority high", BINARY,
                 b'{"priority":"high"', b"[" * 40 + b'"priority","high"']

@@ -245,6 +245,8 @@ START_TEST(t_job_past_its_ttl_expires)
 	rig_pushf(r, Q_INF, ECHO("t1", "\"ttl\":0.2,\"queued_at\":%.0f,"
 	    "\"reply_to\":\"late\","), redis_time(r) * 1000);
 	rig_push(r, Q_INF, ECHO("t2", "\"ttl\":60,"));
+	/* it waits for longer, and is seen doing so */
+	rig_push(r, Q_INF, ECHO("t4", "\"ttl\":0.2,"));
 	rig_push(r, Q_INF, ECHO("t3", "\"ttl\":60,"
 	    "\"queued_at\":1600000000000,"));
 	rec = rig_wait_record(r, Q_INF, "t1", "expired");
@@ -252,6 +254,11 @@ START_TEST(t_job_past_its_ttl_expires)
 	ck_assert_int_eq(rig_int(r, "LLEN late"), 1);
 	rig_wait_record(r, Q_INF, "t2", "done");
 	rig_wait_record(r, Q_INF, "t3", "expired");
+	rig_wait_record(r, Q_INF, "t4", "expired");
+	/* the id may come again, and its time with it */
+	rig_cmd(r, "DEL {" Q_INF "}:job:t4");
+	rig_push(r, Q_INF, ECHO("t4", "\"ttl\":5,"));
+	rig_wait_record(r, Q_INF, "t4", "done");
 	rig_stop(&r);
 }
 END_TEST
