@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 
+#include <sys/random.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct submission {
 	struct fleet *fleet;      /* owns; NULL unless it was needed */
 	struct share *share;      /* owns; of --spread */
 	size_t nshares;
+	bool entered;             /* the round of the shares */
 };
 
 static void
@@ -175,7 +177,7 @@ weight_of(const struct submission *s, const struct share *sh)
  * pays the sum of what was earned and gets the job.
  */
 static const char *
-deal(struct submission *s, bool gpu)
+deal_one(struct submission *s, bool gpu)
 {
 	struct share *best = NULL, *sh;
 	double paid = 0;
@@ -195,6 +197,31 @@ deal(struct submission *s, bool gpu)
 		    "nothing was queued", gpu ? " with a GPU" : "");
 	best->credit -= paid;
 	return (best->queue);
+}
+
+/* The round is entered anywhere, so that calls of one job each are spread
+ * too and do not all begin with the same worker. */
+static void
+enter_round(struct submission *s, bool gpu)
+{
+	uint64_t turns = 0, skip;
+	size_t i;
+
+	for (i = 0; i < s->nshares; i++)
+		turns += (uint64_t)weight_of(s, &s->share[i]);
+	while (getrandom(&skip, sizeof(skip), 0) != sizeof(skip))
+		continue;
+	for (skip %= turns > 0 ? turns : 1; skip > 0; skip--)
+		(void)deal_one(s, gpu);
+}
+
+static const char *
+deal(struct submission *s, bool gpu)
+{
+	if (!s->entered)
+		enter_round(s, gpu);
+	s->entered = true;
+	return (deal_one(s, gpu));
 }
 
 static char *

@@ -303,6 +303,11 @@ def t_submit_to_workers(rig):
     rig.run("submit", "--spread", *["{}"] * 8)
     assert rig.redis("LLEN", "ai:worker:w1:queue") == 6
     assert rig.redis("LLEN", "ai:worker:w2:queue") == 2
+    for _ in range(40):
+        rig.run("submit", "--spread", "{}")
+    assert 6 < rig.redis("LLEN", "ai:worker:w1:queue") < 46
+    rig.redis("DEL", "ai:worker:w2:queue")
+    rig.redis("LPUSH", "ai:worker:w2:queue", "{}", "{}")
     rig.run("submit", "--spread", "--gpu", "{}")
     assert rig.redis("LLEN", "ai:worker:w2:queue") == 3
 
