@@ -23,6 +23,9 @@ class Init:
         self.run = os.path.join(rig.dir, "run")
         self.pidfile = os.path.join(self.run, "gangerd.pid")
         self.defaults = os.path.join(rig.dir, "default")
+        # nobody runs it too, and may not enter the folder of the tree
+        self.script = shutil.copy(SCRIPT, os.path.join(rig.dir, "script"))
+        os.chmod(self.script, 0o755)
         self.write_conf()
         self.write_defaults(os.path.join(BUILD, "gangerd"))
 
@@ -51,7 +54,7 @@ class Init:
         path = os.path.join(self.rig.dir, "out")
         with open(path, "wb") as out:
             code = subprocess.run(
-                ["sh", SCRIPT, *words], env=env, stdout=out,
+                ["sh", self.script, *words], env=env, stdout=out,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                 timeout=60, user=user).returncode
         with open(path) as out:

@@ -13,7 +13,8 @@
 
 #include "tests/system/gpu_host.h"
 
-#define SPIN "\"op\":\"spin\",\"seconds\":0"
+/* at work until it is killed; a kernel that spins needs nvcc */
+#define BUSY "\"op\":\"hold\",\"seconds\":3600"
 
 static void
 until_gpu(struct rig *r, int gpu, const char *state)
@@ -29,11 +30,11 @@ until_slot(struct rig *r, int slot, const char *state)
 
 /* A job that runs on some device; which slot it has. */
 static int
-run_spinner(struct rig *r, const char *id)
+run_holder(struct rig *r, const char *id)
 {
 	json_t *rec = NULL;
 
-	gpu_push(r, id, SPIN, "");
+	gpu_push(r, id, BUSY, "");
 	rig_until(r, (rec = rig_record(r, Q_GPU, id)) != NULL &&
 	    strcmp(js_str(rec, "state"), "running") == 0);
 	return ((int)js_int(rec, "slot"));
@@ -62,7 +63,7 @@ runs_again(struct rig *r, const char *id, int not_on)
 START_TEST(t_xid_that_needs_a_reset_quarantines_the_device)
 {
 	struct rig *r = gpu_start("", GPU_INI_RECHECK("1s"));
-	int slot = run_spinner(r, "s");
+	int slot = run_holder(r, "s");
 
 	gpu_host(r, rig_fmt(r, "xid %d 95", slot));
 	until_gpu(r, slot, "quarantined");
@@ -106,7 +107,7 @@ END_TEST
 START_TEST(t_contained_error_restarts_what_runs_there)
 {
 	struct rig *r = gpu_start("", GPU_INI);
-	int slot = run_spinner(r, "s");
+	int slot = run_holder(r, "s");
 
 	gpu_host(r, rig_fmt(r, "xid %d 94", slot));
 	runs_again(r, "s", -1);
@@ -177,7 +178,7 @@ END_TEST
 START_TEST(t_lost_device_and_its_return)
 {
 	struct rig *r = gpu_start("", GPU_INI);
-	int slot = run_spinner(r, "s");
+	int slot = run_holder(r, "s");
 
 	gpu_host(r, rig_fmt(r, "gpu %d lost=1", slot));
 	until_gpu(r, slot, "lost");
@@ -197,7 +198,7 @@ END_TEST
 START_TEST(t_errors_of_the_memory)
 {
 	struct rig *r = gpu_start("", GPU_INI_RECHECK("1h"));
-	int slot = run_spinner(r, "s");
+	int slot = run_holder(r, "s");
 
 	gpu_host(r, rig_fmt(r, "gpu %d ecc=3", slot));
 	rig_until(r, ended_by(r, "gpu-error") == 1);
@@ -338,7 +339,7 @@ START_TEST(t_without_the_kernels_log_a_device_is_tested)
 	rig_daemon_start(r, 0);
 	until_gpu(r, 0, "good");
 	until_gpu(r, 1, "good");
-	slot = run_spinner(r, "s");
+	slot = run_holder(r, "s");
 	gpu_host(r, "gpu 0 badmem=1\ngpu 1 badmem=1");
 	rig_kill(prober(r), SIGKILL);
 	until_gpu(r, 1 - slot, "quarantined");
