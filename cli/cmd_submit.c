@@ -336,26 +336,21 @@ push_all(struct submission *s)
 	fflush(stdout);
 }
 
-/* Takes the answer of WAIT or WAITAOF, which is a number or a list of them. */
+/* Looks at number `at` of the answer of WAITAOF, or at WAIT's only one. */
 static void
-expect_copies(redisReply *r, const char *what, uint64_t wanted)
+expect_copies(const redisReply *r, size_t at, const char *what,
+    uint64_t wanted)
 {
 	const redisReply *got = r->type == REDIS_REPLY_ARRAY &&
-	    r->elements > 0 ? r->element[0] : r;
-	char text[256];
-	bool enough = false;
+	    r->elements > at ? r->element[at] : r;
 
-	if (got->type == REDIS_REPLY_INTEGER) {
-		enough = (uint64_t)got->integer >= wanted;
-		snprintf(text, sizeof(text), "%lld of %llu in time",
-		    got->integer, (unsigned long long)wanted);
-	} else
-		snprintf(text, sizeof(text), "%s", got->str == NULL ?
-		    "no number" : got->str);
-	freeReplyObject(r);
-	if (!enough)
+	if (got->type != REDIS_REPLY_INTEGER)
 		cli_die(CLI_UNREACHABLE, "queued, but not confirmed: %s: %s",
-		    what, text);
+		    what, got->str == NULL ? "no number" : got->str);
+	if ((uint64_t)got->integer < wanted)
+		cli_die(CLI_UNREACHABLE, "queued, but not confirmed: %s: "
+		    "%lld of %llu in time", what, got->integer,
+		    (unsigned long long)wanted);
 }
 
 static void
@@ -366,14 +361,22 @@ confirm(struct cli *cli)
 	    cli->opt.v[OPT_CONFIRM].span : 5 * DUR_S;
 	long long ms = span / DUR_MS > 0 ? span / DUR_MS : 1;
 	struct timeval tv = { .tv_sec = ms / 1000 + 5 };
+	redisReply *r;
 
 	redisSetTimeout(rds(cli), tv);
-	if (cli_has(cli, OPT_WAIT_AOF))
-		expect_copies(rds_try(cli, "WAITAOF 1 %llu %lld",
-		    (unsigned long long)replicas, ms), "local disk", 1);
-	if (cli_has(cli, OPT_MIN_REPLICAS))
-		expect_copies(rds_try(cli, "WAIT %llu %lld",
-		    (unsigned long long)replicas, ms), "replicas", replicas);
+	if (cli_has(cli, OPT_WAIT_AOF)) {
+		r = rds_try(cli, "WAITAOF 1 %llu %lld",
+		    (unsigned long long)replicas, ms);
+		expect_copies(r, 0, "local disk", 1);
+		expect_copies(r, 1, "disks of replicas", replicas);
+		freeReplyObject(r);
+	}
+	if (cli_has(cli, OPT_MIN_REPLICAS)) {
+		r = rds_try(cli, "WAIT %llu %lld",
+		    (unsigned long long)replicas, ms);
+		expect_copies(r, 0, "replicas", replicas);
+		freeReplyObject(r);
+	}
 }
 
 static int

@@ -319,6 +319,25 @@ def t_unconfirmed_copies_exit_3(rig):
     rig.run("submit", "--min-replicas", "0", "{}")
 
 
+def t_on_disk(rig):
+    if rig.redis("COMMAND", "INFO", "waitaof") in ([], [None]):
+        rig.run("submit", "--wait-aof", "{}", rc=3)
+        assert "nothing was queued" in rig.err and rig.redis("DBSIZE") == 0
+        return                  # Redis before 7.2
+    rig.run("submit", "--wait-aof", "{}", rc=3)
+    assert "not confirmed: local disk: ERR" in rig.err
+    rig.redis("CONFIG", "SET", "appendonly", "yes")
+    try:
+        rig.run("submit", "--wait-aof", "--confirm-timeout", "20s", "{}")
+        rig.redis("CONFIG", "SET", "appendfsync", "always")
+        rig.run("submit", "--wait-aof", "--min-replicas", "1",
+                "--confirm-timeout", "50ms", "{}", rc=3)
+        assert "not confirmed: disks of replicas: 0 of 1" in rig.err
+    finally:
+        rig.redis("CONFIG", "SET", "appendonly", "no")
+    assert rig.redis("LLEN", INFERENCE) == 3
+
+
 def t_explain_says_why(rig):
     rig.run("submit", '{"id":"a"}', '{"id":"b"}')
     assert "no live worker serves" in rig.run("explain", "b")
