@@ -1,8 +1,8 @@
 /*
  * The only list of fail points: X(id, name, where it lies). The order is that
- * of a job's way; docs/recovery.md and tests/chaos use the names. A point
- * called ".sent" lies behind the write to the socket, one called ".built"
- * before it.
+ * of a job's way, then of a reload's; docs/recovery.md and tests/chaos use the
+ * names. A point called ".sent" lies behind the write to the socket, one
+ * called ".built" before it.
  */
 #define FAILPOINTS(X) \
 	X(CLAIM_BUILT, "claim.built", "claim waits in the output buffer") \
@@ -33,4 +33,11 @@
 	X(REQUEUE_ANSWERED, "requeue.answered", "its answer is here") \
 	X(PROMOTE_ANSWERED, "promote.answered", "delayed jobs are in their lanes") \
 	X(REAP_SENT, "reap.sent", "others' leases are asked for") \
-	X(REAP_ANSWERED, "reap.answered", "they are ours, no job made")
+	X(REAP_ANSWERED, "reap.answered", "they are ours, no job made") \
+	X(RELOAD_READ, "reload.read", "a new file is checked, nothing changed") \
+	X(RELOAD_TRIED, "reload.tried", "another Redis answers, not ours yet") \
+	X(RELOAD_MOVED, "reload.moved", "it is ours, the old one is left") \
+	X(RELOAD_LEAVING, "reload.leaving", "a slot at work was told to go") \
+	X(RELOAD_SWAPPED, "reload.swapped", "the new file holds, nobody was told") \
+	X(RELOAD_PARTED, "reload.parted", "a slot is gone, not all of them are") \
+	X(RELOAD_LEFT, "reload.left", "nothing of ours is at the old Redis")

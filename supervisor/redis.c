@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/str.h"
@@ -419,6 +420,7 @@ redis_take(struct sup *sup, struct redis **rp)
 		begin_to_leave(sup, old);
 	if (conn_state(r->main) == CONN_READY)
 		became_ready(r);
+	FAILPOINT(RELOAD_MOVED);
 }
 
 const struct redis *
@@ -464,6 +466,7 @@ leave(struct sup *sup, struct redis *r)
 		recover_claims(sup);
 	else {
 		log_info("redis", "%s is left", r->shown);
+		FAILPOINT(RELOAD_LEFT);
 		beat_leave_of(sup, r);
 		conn_flush_all(r->group);
 	}

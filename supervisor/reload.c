@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/obj.h"
@@ -229,6 +230,7 @@ swap(struct reload *r)
 	renew_pace(sup, r->handlers);
 	reshape_apply(sup, &r->shape);
 	schedule_open(sup);
+	FAILPOINT(RELOAD_SWAPPED);
 }
 
 static void
@@ -366,8 +368,10 @@ prepare(struct reload *r, struct buf *why)
 		e = -1;
 	(void)buf_puts(why, buf_cstr(&problems.text));
 	conf_problems_fini(&problems);
-	if (e == 0 && (e = reshape_plan(sup, r->c, &r->shape, why)) == 0)
+	if (e == 0 && (e = reshape_plan(sup, r->c, &r->shape, why)) == 0) {
+		FAILPOINT(RELOAD_READ);
 		e = begin_redis(r, why);
+	}
 	return (e);
 }
 
@@ -445,6 +449,7 @@ reload_phase(struct sup *sup)
 		sup->pending.reload = false;
 		begin(sup);
 	} else if (redis_judged(sup->trial)) {
+		FAILPOINT(RELOAD_TRIED);
 		buf_init(&why, WHY_MAX_LEN);
 		complete(sup, 0, &why);
 		buf_fini(&why);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
@@ -62,6 +63,7 @@ leave_slot(struct proc *p)
 	if (is_busy(p)) {
 		credit_give_back(p);
 		slot_event(s, EV_DRAIN, now, WHY_DRAIN);
+		FAILPOINT(RELOAD_LEAVING);
 	} else if (s->state != SLOT_QUARANTINED || s->why != WHY_HELD)
 		slot_event(s, EV_STOP, now, WHY_DRAIN);
 	/* one that holds something leaves when that is gone */
@@ -132,6 +134,7 @@ free_slot(struct pool *pool, unsigned at)
 	pool->nprocs--;
 	pool->next_proc = 0;
 	proc_free(&p);
+	FAILPOINT(RELOAD_PARTED);
 }
 
 /* ---- the slots of a pool ---- */

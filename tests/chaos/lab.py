@@ -60,6 +60,7 @@ types = command
 kind = plugin
 path = %(plugin)s
 types = plugin
+env.CHAOS_NOTE = %(note)s
 """
 
 
@@ -124,6 +125,7 @@ class Server:
         self.dir = folder
         self.path = os.path.join(folder, "redis.sock")
         self.process = None
+        self.redis = None               # our connection
 
     def start(self):
         out = open(os.path.join(self.dir, "redis.log"), "ab")
@@ -146,9 +148,10 @@ class Server:
                     raise Failure("redis-server ended: " +
                                   read_text(self.dir + "/redis.log")[-500:])
                 return None
-        return until("redis-server", attempt)
+        self.redis = until("redis-server", attempt)
 
     def kill(self, sig=signal.SIGKILL):
+        self.redis.close()
         self.process.send_signal(sig)
         self.process.wait()
 
@@ -164,16 +167,24 @@ class Daemon:
         self.process = None
         self.pidfile = os.path.join(self.dir, "run", "gangerd.pid")
         self.spec = os.path.join(self.dir, "failpoint")
-        with open(os.path.join(self.dir, "ini"), "w") as f:
-            f.write(INI % {
-                "id": self.id, "dir": self.dir, "ttl": ttl, "slots": slots,
-                "redis": lab.relay.path if lab.relay else lab.server.path,
-                "queue": Q,
-                "result_ttl": lab.result_ttl,
-                "job": os.path.join(BUILD, "tests", "chaos", "job"),
-                "plugin": os.path.join(BUILD, "tests", "chaos", ".libs",
-                                       "chaos.so")})
-        os.chmod(os.path.join(self.dir, "ini"), 0o600)
+        self.words = {
+            "id": self.id, "dir": self.dir, "ttl": ttl, "slots": slots,
+            "redis": lab.relay.path if lab.relay else lab.server.path,
+            "queue": Q, "note": 0,
+            "result_ttl": lab.result_ttl,
+            "job": os.path.join(BUILD, "tests", "chaos", "job"),
+            "plugin": os.path.join(BUILD, "tests", "chaos", ".libs",
+                                   "chaos.so")}
+        self.configure()
+
+    def configure(self, **words):
+        """Writes its file anew; a HUP or a start takes it over."""
+        self.words.update(words)
+        path = os.path.join(self.dir, "ini")
+        with open(path + ".new", "w") as f:
+            os.chmod(path + ".new", 0o600)
+            f.write(INI % self.words)
+        os.rename(path + ".new", path)
 
     def start(self):
         env = dict(os.environ, CHAOS_DIR=self.lab.files,
@@ -334,13 +345,27 @@ class Lab:
         os.mkdir(self.files)
         self.result_ttl = result_ttl
         self.server = Server(self.dir)
+        self.servers = [self.server]
         self.relay = Relay(os.path.join(self.dir, "relay.sock"),
                            self.server.path) if relayed else None
         self.daemons = []
         self.oracle = Oracle(self.files)
         self.server.start()
-        self.redis = self.server.connect()
+        self.server.connect()
         self.seq = 0
+
+    @property
+    def redis(self):
+        return self.server.redis
+
+    def second_server(self):
+        """Another Redis, for a worker that moves there."""
+        folder = os.path.join(self.dir, "other")
+        os.mkdir(folder)
+        server = Server(folder)
+        server.start()
+        server.connect()
+        self.servers.append(server)
 
     def daemon(self, name, slots=1, ttl="1s"):
         d = Daemon(self, name, slots, ttl)
@@ -349,7 +374,7 @@ class Lab:
 
     # jobs
 
-    def push(self, handler="command", count=1, lane=Q, **given):
+    def push(self, handler="command", count=1, lane=Q, server=None, **given):
         """Submits jobs; their ids."""
         ids = []
         words = []
@@ -362,12 +387,13 @@ class Lab:
             words.append(json.dumps({
                 "id": ident, "type": handler, "reply_to": REPLIES,
                 "priority": PRIORITY[lane], "input": given}))
-        self.redis("LPUSH", lane, *words)
+        (server or self.server).redis("LPUSH", lane, *words)
         return ids
 
     def collect(self, most=1000):
         """Takes the replies that are there; how many."""
-        texts = self.redis("RPOP", REPLIES, most) or []
+        texts = [text for server in self.servers
+                 for text in server.redis("RPOP", REPLIES, most) or []]
         for text in texts:
             self.oracle.reply(text)
         return len(texts)
@@ -395,14 +421,13 @@ class Lab:
 
     # what the driver does
 
-    def kill_redis(self, sig=signal.SIGKILL):
-        self.redis.close()
-        self.server.kill(sig)
+    def kill_redis(self, sig=signal.SIGKILL, server=None):
+        (server or self.server).kill(sig)
         self.oracle.killed("redis", None)
 
-    def restart_redis(self):
-        self.server.start()
-        self.redis = self.server.connect()
+    def restart_redis(self, server=None):
+        (server or self.server).start()
+        (server or self.server).connect()
 
     def kill_daemon(self, d):
         below = tree(d.pid)
@@ -420,13 +445,17 @@ class Lab:
 
     # judgements
 
+    def total(self, *words):
+        """The sum of what all servers answer, in numbers."""
+        return sum(int(server.redis(*words) or 0) for server in self.servers)
+
     def state(self):
         """What Redis holds of the queue, in words."""
-        r = self.redis
-        words = {"queue": r("LLEN", Q), "delayed": r("ZCARD", KEYS["delayed"])}
+        words = {"queue": self.total("LLEN", Q),
+                 "delayed": self.total("ZCARD", KEYS["delayed"])}
         for d in self.daemons:
             key = "{%s}:leased:%s" % (Q, d.id)
-            words[d.id] = r("HLEN", key)
+            words[d.id] = self.total("HLEN", key)
         return words
 
     def processes(self):
@@ -453,16 +482,15 @@ class Lab:
             until("nothing left in Redis", settled, 10)
         except Failure:
             self.oracle.complain("left in Redis: %s", self.state())
-        for key in ("high", "low"):
-            if self.redis("LLEN", KEYS[key]):
-                self.oracle.complain("jobs left in lane %s", key)
-        if self.redis("LLEN", KEYS["dead"]):
-            self.oracle.complain("dead letters: %s", self.redis(
-                "LRANGE", KEYS["dead"], 0, 2))
-        history = self.redis("HLEN", KEYS["history"])
+        for key in ("high", "low", "dead"):
+            if self.total("LLEN", KEYS[key]):
+                self.oracle.complain("left in %s: %s", key, [
+                    server.redis("LRANGE", KEYS[key], 0, 2)
+                    for server in self.servers])
+        history = self.total("HLEN", KEYS["history"])
         if history:
             self.oracle.complain("history of %d jobs left", history)
-        done = int(self.redis("HGET", KEYS["stats"], "done") or 0)
+        done = self.total("HGET", KEYS["stats"], "done")
         if done != self.oracle.done:
             self.oracle.complain("stats count %d done, replies %d", done,
                                  self.oracle.done)
@@ -497,8 +525,8 @@ class Lab:
     def close(self, keep=False):
         self.stop_daemons()
         self.check_processes()
-        self.redis.close()
-        self.server.kill()
+        for server in self.servers:
+            server.kill()
         if self.relay:
             self.relay.close()
         if keep or os.environ.get("CHAOS_KEEP"):

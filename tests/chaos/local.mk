@@ -19,8 +19,8 @@ tests_chaos_chaos_la_SOURCES = tests/chaos/plugin.c tests/chaos/witness.c \
 CHAOS_TESTS = tests/chaos/test_model.py tests/chaos/test_takeover.py
 TESTS += $(CHAOS_TESTS)
 EXTRA_DIST += $(CHAOS_TESTS) tests/chaos/lab.py tests/chaos/matrix.py \
-	tests/chaos/model.py \
-	tests/chaos/relay.py tests/chaos/soak.py
+	tests/chaos/model.py tests/chaos/relay.py tests/chaos/reloads.py \
+	tests/chaos/soak.py
 
 # In a build with fail points: here; else in one below the current folder.
 RUNS = 20

@@ -2,8 +2,9 @@
 """The crash matrix: stops a process at each fail point, kills a victim there
 (the slot's child, the job's own process, the supervisor, Redis), lets go, and
 judges what came of the job. The victim "lease" is nobody: the process stands
-there until its lease is over and another worker has done its job. Needs a
-build with --enable-failpoints.
+there until its lease is over and another worker has done its job. Steps of a
+reload (reloads.py) have the victim "other" too, the Redis that it leads to.
+Needs a build with --enable-failpoints.
 
 usage: matrix.py [--runs N] [--jobs N] [--step NAME] [--victim NAME]
 """
@@ -16,13 +17,14 @@ import sys
 import time
 
 import lab
+import reloads
 
-VICTIMS = ("child", "job", "supervisor", "redis", "lease")
+VICTIMS = ("child", "job", "supervisor", "redis", "other", "lease")
 SLOW = 4            # a run over a lease takes as long as others together
 PART = 100          # runs under one Redis: a longer cell is cut into parts
 # Where a job's own process lives, so that it can be the victim.
 WITH_JOB = {"child.started", "run.started", "run.noted", "renew.sent",
-            "renew.answered"}
+            "renew.answered"} | reloads.WITH_JOB
 # What a job must do so that it comes to the step; default: run 20 ms.
 GIVEN = {"renew.sent": {"ms": 500}, "renew.answered": {"ms": 500},
          "run.noted": {"ms": 400},
@@ -110,6 +112,14 @@ def comes(bench, d):
     return False
 
 
+@brings(*reloads.STEPS)
+def change_file(bench, d, step, run):
+    """A HUP with jobs at work."""
+    reloads.begin_jobs(bench)
+    arm(bench, d, step)
+    reloads.change(bench, d, step, run)
+
+
 def victim_pid(bench, d, victim):
     slots = d.slots()
     if victim == "child":
@@ -137,10 +147,11 @@ def strike(bench, d, victim):
     """Kills the victim while the paused process stands; False: none there."""
     if victim == "lease":
         outlast(bench, d)
-    elif victim == "redis":
-        bench.kill_redis()
+    elif victim in ("redis", "other"):
+        server = bench.servers[victim == "other"]
+        bench.kill_redis(server=server)
         let_go(bench)
-        bench.restart_redis()
+        bench.restart_redis(server)
     elif victim == "supervisor":
         bench.kill_daemon(d)
         let_go(bench)
@@ -161,6 +172,8 @@ def one_run(bench, d, step, victim, run):
         submit(bench, step, run)
     paused(bench, d)
     hit = strike(bench, d, victim)
+    if step in reloads.STEPS:
+        reloads.look_after(bench, d, step)
     bench.drain(20)
     return hit
 
@@ -169,7 +182,7 @@ def ready(bench, d, victim, run):
     """A job passes, so the slot is up again. Lost connections make gangerd
     more patient; a new one starts afresh."""
     d.disarm()
-    if victim == "redis" and run > 0:
+    if victim in ("redis", "other") and run > 0:
         d.process.terminate()
         d.process.wait(20)
         d.start()
@@ -181,8 +194,10 @@ def cell(step, victim, runs):
     """All runs of one step and victim; what the oracle says."""
     bench = lab.Lab(relayed=step.startswith("recover."))
     bench.pause = os.path.join(bench.dir, "pause")
-    d = bench.daemon("w1")
+    d = bench.daemon("w1", slots=reloads.slots(step))
     bench.daemon("w2")
+    if step in reloads.MOVES:
+        bench.second_server()
     d.start()
     hits = 0
     try:
@@ -221,12 +236,14 @@ def cells(args):
         for victim in VICTIMS:
             if victim == "job" and step not in WITH_JOB:
                 continue                # no process of the job's own there
+            if victim == "other" and step not in reloads.MOVES:
+                continue
             runs = args.runs
-            if victim == "lease":
-                # both would lose their answers; and where a child stands,
-                # its supervisor renews the lease
-                if step.startswith(("recover.", "child.")):
-                    continue
+            # both would lose their answers; and where a child stands, its
+            # supervisor renews the lease
+            if victim == "lease" and step.startswith(("recover.", "child.")):
+                continue
+            if victim == "lease" or step in reloads.STEPS:
                 runs = max(1, runs // SLOW)
             if args.step in (None, step) and args.victim in (None, victim):
                 yield step, victim, runs
