@@ -121,7 +121,8 @@ has_history(const struct job *j)
 	 * flag of the claim says whether the queue has any at all. */
 	return (j->asked_seq != 0 || j->hist.attempts > 1 ||
 	    j->hist.lost > 0 || j->hist.due > 0 || j->hist.ran ||
-	    j->hist.crowd > 0 || j->hist.paced);
+	    j->hist.crowd > 0 || j->hist.turn[0] != 0 ||
+	    j->hist.turn[1] != 0);
 }
 
 /* What the end of a job leaves besides record and event. */

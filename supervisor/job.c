@@ -204,7 +204,7 @@ void
 history_parse(struct history *h, const char *text, size_t n)
 {
 	char copy[320];
-	const char *home, *since;
+	const char *home, *since, *turns;
 	int cancelled = 0, ran = 0;
 
 	*h = (struct history){ 0 };
@@ -219,7 +219,9 @@ history_parse(struct history *h, const char *text, size_t n)
 	if ((home = strstr(copy, " h")) != NULL &&
 	    sscanf(home, " h%" SCNd64 ":%128s", &h->home_until, h->home) != 2)
 		h->home[0] = '\0';
-	h->paced = strstr(copy, " p1") != NULL;
+	if ((turns = strstr(copy, " p")) != NULL)
+		(void)sscanf(turns, " p%" SCNd64 ":%" SCNd64, &h->turn[0],
+		    &h->turn[1]);
 	if ((since = strstr(copy, " g")) != NULL)
 		(void)sscanf(since, " g%" SCNd64, &h->gpu_since);
 	h->cancelled = cancelled != 0;
@@ -234,8 +236,10 @@ history_put(const struct history *h, struct buf *b)
 	    h->ran ? 1 : 0);
 	if (h->crowd > 0)
 		(void)buf_printf(b, " b%u", h->crowd);
-	if (h->paced)
-		(void)buf_puts(b, " p1");
+	/* a 1 in front says to earlier versions that the turn has come */
+	if (h->turn[0] != 0 || h->turn[1] != 0)
+		(void)buf_printf(b, " p%" PRId64 ":%" PRId64,
+		    h->turn[0] != 0 ? h->turn[0] : 1, h->turn[1]);
 	if (h->gpu_since > 0)
 		(void)buf_printf(b, " g%" PRId64, h->gpu_since);
 	if (h->home[0] != '\0')

@@ -44,7 +44,8 @@ struct history {
 	bool ran;           /* it began before; log and folders may be left */
 	unsigned crowd;     /* at most so many may run as one batch with it,
 			     * because a larger one failed; 0: any number */
-	bool paced;         /* its turn under a rate limit was waited for */
+	int64_t turn[2];    /* given to it under the rate limits of its handler
+			     * and model, see lua/permit.lua; 0: none */
 	wall_t gpu_since;   /* it waits for GPU memory since then; 0: no */
 	wall_t home_until;  /* its checkpoint is on that worker's host, which */
 	char home[129];     /* may have it first until then; "": nowhere */

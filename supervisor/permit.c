@@ -3,13 +3,15 @@
  * delayed set until then. Who is refused because as many run as may stays
  * here, a few of each worker, and asks again when a job ends here and every
  * so often; more than a few go to the delayed set, so that others behind them
- * in the queue are not held up.
+ * in the queue are not held up. Jobs of high priority are before the others
+ * in each of these places, for their part of the lanes' shares.
  */
 #include "config.h"
 
 #include "supervisor/permit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/obj.h"
@@ -28,8 +30,9 @@
 #define LATER_EACH 20           /* later by this for each one before them, */
 #define LATER_MAX 10000         /* and at the latest then */
 
-/* One limit that holds for a job. */
+/* One limit that holds for a job, and which of its turns is for it. */
 struct limit {
+	unsigned turn;
 	const char *kind, *name;
 	int64_t max, rate_us, burst;
 };
@@ -56,10 +59,10 @@ limits_of(const struct job *j, struct limit out[2])
 	unsigned n = 0;
 
 	if (h->max_running > 0 || h->rate_us > 0)
-		out[n++] = (struct limit){ "handler", h->name, h->max_running,
+		out[n++] = (struct limit){ 0, "handler", h->name, h->max_running,
 			h->rate_us, h->burst };
 	if (m != NULL && (m->max_running > 0 || m->rate_us > 0))
-		out[n++] = (struct limit){ "model", m->name, m->max_running,
+		out[n++] = (struct limit){ 1, "model", m->name, m->max_running,
 			m->rate_us, m->burst };
 	return (n);
 }
@@ -72,21 +75,59 @@ permit_needed(const struct job *j)
 	return (limits_of(j, limits) > 0);
 }
 
+static bool
+is_high(const struct job *j)
+{
+	return (j->lane_from == LANE_HIGH || j->spec.lane == LANE_HIGH);
+}
+
 static void
-park(struct job *j)
+put_off(struct job *j)
 {
 	struct sup *sup = j->q->sup;
 	wall_t later;
 
-	if (sup->nparked < PARKED_MAX) {
-		TAILQ_INSERT_TAIL(&sup->parked, j, ready);
-		sup->nparked++;
-		sup_wake_at(sup, mono_add(mono_now(), ASK_EVERY));
-		return;
-	}
 	later = LATER_MIN + LATER_EACH * (wall_t)sup->put_off++;
 	finish_later(j, sup_wall(sup) + (later < LATER_MAX ? later :
 	    LATER_MAX), "as many of its kind run as may");
+}
+
+/* Behind those of its kind. Where there are too many, the last one goes. */
+static void
+park(struct job *j)
+{
+	struct sup *sup = j->q->sup;
+	struct job *other;
+
+	TAILQ_FOREACH(other, &sup->parked, ready)
+		if (is_high(j) && !is_high(other))
+			break;
+	if (other != NULL)
+		TAILQ_INSERT_BEFORE(other, j, ready);
+	else
+		TAILQ_INSERT_TAIL(&sup->parked, j, ready);
+	if (++sup->nparked > PARKED_MAX) {
+		j = TAILQ_LAST(&sup->parked, job_list);
+		TAILQ_REMOVE(&sup->parked, j, ready);
+		sup->nparked--;
+		put_off(j);
+	}
+	sup_wake_at(sup, mono_add(mono_now(), ASK_EVERY));
+}
+
+/* Answer { ms, turn, ... }: keeps the turns, and waits until then. */
+static void
+wait_for_turn(struct job *j, const redisReply *r)
+{
+	struct limit limits[2];
+	unsigned n = limits_of(j, limits), i;
+
+	for (i = 0; i < n && i + 1 < r->elements; i++)
+		if (r->element[i + 1]->type == REDIS_REPLY_STRING)
+			j->hist.turn[limits[i].turn] = strtoll(
+			    r->element[i + 1]->str, NULL, 10);
+	finish_later(j, sup_wall(j->q->sup) + r->element[0]->integer,
+	    "waits for its turn: rate limit");
 }
 
 static void
@@ -94,9 +135,10 @@ answered(void *priv, redisReply *r)
 {
 	struct job *j = priv;
 	struct sup *sup = j->q->sup;
+	const char *why;
 
 	OBJ_CHECK(j, JOB_MAGIC);
-	if (r == NULL || r->type != REDIS_REPLY_INTEGER) {
+	if (conn_failed(r, &why)) {
 		if (r != NULL)
 			sup_redis_error(sup, "permit", j->q->name, r);
 		finish_return(j, CAUSE_SHUTDOWN);
@@ -104,15 +146,13 @@ answered(void *priv, redisReply *r)
 	}
 	if (admit_is_over(j))
 		return;
-	if (r->integer < 0) {
+	if (r->type == REDIS_REPLY_ARRAY && r->elements > 0) {
+		wait_for_turn(j, r);
+	} else if (r->integer < 0) {
 		park(j);
-	} else if (r->integer > 0) {
-		j->hist.paced = true;
-		finish_later(j, sup_wall(sup) + r->integer,
-		    "waits for its turn: rate limit");
 	} else {
 		sup->put_off = 0;
-		j->hist.paced = false;
+		memset(j->hist.turn, 0, sizeof(j->hist.turn));
 		pool_take(j->pool, j);
 	}
 }
@@ -127,22 +167,22 @@ lease_of(const struct job *j, const char *leased)
 	return (text);
 }
 
-/* The two keys of each limit and the job's lease, each with its NUL. */
+/* The three keys of each limit and the job's lease, each with its NUL. */
 static void
 put_names(struct buf *b, const struct job *j, const struct limit *limits,
-    unsigned n, size_t at[5])
+    unsigned n, size_t at[7])
 {
-	static const char *const ends[] = { "running", "rate" };
+	static const char *const ends[] = { "running", "rate", "lanes" };
 	unsigned i;
 
-	for (i = 0; i < 2 * n; i++) {
+	for (i = 0; i < 3 * n; i++) {
 		at[i] = b->len;
 		(void)buf_printf(b, "{%s:limits}:%s:%s:%s",
-		    j->q->sup->conf->redis.prefix, limits[i / 2].kind,
-		    limits[i / 2].name, ends[i % 2]);
+		    j->q->sup->conf->redis.prefix, limits[i / 3].kind,
+		    limits[i / 3].name, ends[i % 3]);
 		(void)buf_putc(b, '\0');
 	}
-	at[2 * n] = b->len;
+	at[3 * n] = b->len;
 	(void)buf_printf(b, "%s %s", j->q->leased, j->field);
 	(void)buf_putc(b, '\0');
 }
@@ -153,20 +193,25 @@ permit_ask(struct job *j)
 	struct limit limits[2];
 	unsigned n = limits_of(j, limits), i;
 	struct script_args *a = script_begin(SCRIPT_PERMIT);
+	const unsigned *w = j->q->sup->conf->supervisor.weights;
 	struct buf text;
-	size_t at[5];
+	size_t at[7];
 
 	j->stage = STAGE_CHECKING;
 	buf_init(&text, 64u << 10);
 	put_names(&text, j, limits, n, at);
-	for (i = 0; i < 2 * n; i++)
+	for (i = 0; i < 3 * n; i++)
 		script_key(a, text.data + at[i]);
-	script_arg_str(a, text.data + at[2 * n]);
-	script_arg_int(a, j->hist.paced ? 1 : 0);
+	script_arg_str(a, text.data + at[3 * n]);
+	script_arg_int(a, is_high(j) ? 1 : 0);
+	script_arg_int(a, w[LANE_HIGH]);
+	script_arg_int(a, w[LANE_HIGH] + w[LANE_NORMAL] + w[LANE_LOW]);
+	script_arg_int(a, 4 * ASK_EVERY / DUR_MS);
 	for (i = 0; i < n; i++) {
 		script_arg_int(a, limits[i].max);
 		script_arg_int(a, limits[i].rate_us);
 		script_arg_int(a, limits[i].burst);
+		script_arg_int(a, j->hist.turn[limits[i].turn]);
 	}
 	if (n == 0 || script_call(j->q->redis->main, a, answered, j) != 0)
 		finish_return(j, CAUSE_SHUTDOWN);

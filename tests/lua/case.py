@@ -107,13 +107,16 @@ class LuaCase(unittest.TestCase):
                          [token, worker, LEASE_MS, *quota, 0, running,
                           leased(""), each, burst, turns])
 
-    def permit(self, field, *limits, paced=0, worker="w"):
+    def permit(self, field, *limits, turns=(0, 0), high=0, worker="w",
+               patience=600000):
         """Each limit: (name, running, each, burst)."""
         keys = ["{ai:limits}:%s:%s" % (name, end) for name, *_ in limits
-                for end in ("running", "rate")]
+                for end in ("running", "rate", "lanes")]
         return self.eval("permit", keys,
-                         ["%s %s" % (leased(worker), field), paced,
-                          *[w for _, *words in limits for w in words]])
+                         ["%s %s" % (leased(worker), field), high, 16, 21,
+                          patience,
+                          *[w for (_, *words), turn in zip(limits, turns)
+                            for w in (*words, turn)]])
 
     def recover(self, token, want, worker="w"):
         return self.eval("recover", [leased(worker), LEASES, HISTORY],
@@ -194,6 +197,12 @@ class LuaCase(unittest.TestCase):
                          [worker, status, life, run])
 
     # Looks.
+
+    def until(self, is_so):
+        end = time.monotonic() + LIMIT
+        while not is_so():
+            self.assertTrue(time.monotonic() < end, "waited in vain")
+            time.sleep(0.002)
 
     def now(self):
         sec, usec = self.redis("TIME")

@@ -236,7 +236,82 @@ START_TEST(t_a_retry_handed_back_keeps_its_cause)
 }
 END_TEST
 
+/* Ids in the order of their commits, from the list that they reply to. */
+static const char *
+order_of(struct rig *r, int n)
+{
+	char text[1024] = "";
+	size_t len = 0;
+	json_t *rec;
+	int i;
+
+	rig_until(r, rig_int(r, "LLEN order") == n);
+	for (i = 0; i < n; i++) {
+		rec = json_loads(rig_str(r, "RPOP order"), 0, NULL);
+		ck_assert_ptr_nonnull(rec);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s ",
+		    js_str(rec, "id"));
+		json_decref(rec);
+	}
+	return (rig_fmt(r, "%s", text));
+}
+
+/* Seven jobs have their turns, half a second apart, when a high one comes: it
+ * takes the next turn, and no two of them come closer for that. */
+START_TEST(t_high_takes_the_next_turn_of_a_rate)
+{
+	struct rig *r = start_two(INI("rate = 2/s\n"));
+	const char *order;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		rig_pushf(r, Q_INF, "{\"id\":\"r%d\",\"type\":\"selftest\","
+		    "\"reply_to\":\"order\",\"input\":{\"op\":\"echo\"}}", i);
+	rig_until(r, rig_int(r, "ZCARD {" Q_INF "}:delayed") >= 6);
+	rig_push(r, "{" Q_INF "}:high", "{\"id\":\"r8\",\"priority\":\"high\","
+	    "\"type\":\"selftest\",\"reply_to\":\"order\","
+	    "\"input\":{\"op\":\"echo\"}}");
+	order = order_of(r, 9);
+	ck_assert_ptr_nonnull(strstr(order, "r7 "));
+	ck_assert_msg(strstr(order, "r8 ") < strstr(order, "r7 "), "%s", order);
+	if (rig_fast())
+		ck_assert_msg(strstr(order, "r8 ") <= order + 3 * 3, "%s",
+		    order);
+	check_rate(r, "r", 9, 1, 500);
+	rig_stop(&r);
+}
+END_TEST
+
+/*
+ * One may run, does, and 40 more wait, more than a worker holds. The high one
+ * that comes last is the next one, also where the other worker's jobs wait.
+ */
+START_TEST(t_high_is_the_next_one_that_may_run)
+{
+	struct rig *r = start_two("[pool p]\nslots = 4\n[handler h]\n"
+	    "kind = plugin\npath = @BIN@/.libs/batch.so\nenv.DUMP = @DIR@\n"
+	    "types = inference\nmax_running = 1\n");
+	int i;
+
+	rig_push(r, Q_INF, "{\"id\":\"gate\",\"reply_to\":\"order\","
+	    "\"input\":{\"do\":\"wait\"}}");
+	rig_until(r, rig_exists(r, "runs"));
+	for (i = 0; i < 40; i++)
+		rig_pushf(r, Q_INF, "{\"id\":\"n%d\",\"reply_to\":\"order\"}", i);
+	rig_until(r, rig_int(r, "LLEN " Q_INF) == 0);
+	rig_push(r, "{" Q_INF "}:high", "{\"id\":\"urgent\","
+	    "\"priority\":\"high\",\"reply_to\":\"order\"}");
+	rig_until(r, rig_int(r,
+	    "HEXISTS {ai:limits}:handler:h:lanes high") == 1);
+	ck_assert_int_eq(system(rig_fmt(r, ": > %s/go", rig_dir(r))), 0);
+	ck_assert_int_eq(strncmp(order_of(r, 42), "gate urgent ", 12), 0);
+	rig_stop(&r);
+}
+END_TEST
+
 RIG_MAIN("s_n_limits",
+    t_high_takes_the_next_turn_of_a_rate,
+    t_high_is_the_next_one_that_may_run,
     t_a_queue_runs_no_more_than_it_may,
     t_a_handler_runs_no_more_than_it_may,
     t_a_model_runs_no_more_than_it_may,

@@ -198,7 +198,8 @@ START_TEST(t_a_history_survives_its_text)
 {
 	struct history h = { .attempts = 2, .lost = 1, .due = 1234567890123,
 		.first = 7, .cancelled = true, .gpu_since = 1700000000001,
-		.home_until = 9, .home = "host-g1" }, back;
+		.turn = { 1790000000000001, 1790000000000002 },
+		.home_until = 9, .home = "host-p1" }, back;
 	struct buf b;
 
 	buf_init(&b, 256);
@@ -211,6 +212,13 @@ START_TEST(t_a_history_survives_its_text)
 	ck_assert(back.cancelled);
 	ck_assert_int_eq(back.gpu_since, 1700000000001);
 	ck_assert_int_eq(back.home_until, 9);
+	ck_assert_int_eq(back.turn[0], h.turn[0]);
+	ck_assert_int_eq(back.turn[1], h.turn[1]);
+	/* an earlier version finds that the turn has come, and says so */
+	ck_assert_ptr_nonnull(strstr(b.data, " p1"));
+	history_parse(&back, "a1 l0 d0 f0 c0 r1 p1", 20);
+	ck_assert_int_eq(back.turn[0], 1);
+	ck_assert_int_eq(back.turn[1], 0);
 	buf_fini(&b);
 }
 END_TEST
