@@ -7,6 +7,7 @@
 
 #include "base/pid.h"
 
+#include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define EXITING 0x4u            /* PF_EXITING of the kernel's task flags */
 
 static enum pid_life
@@ -48,4 +50,26 @@ pid_life(pid_t pid)
 	if (strchr("ZXx", state) != NULL)
 		return (PID_GONE);
 	return ((flags & EXITING) != 0 ? PID_ENDING : PID_ALIVE);
+}
+
+void
+pid_space(char *text, size_t size)
+{
+	char boot[40] = "";
+	struct stat st;
+	ssize_t n = -1;
+	int fd;
+
+	text[0] = '\0';
+	if (stat("/proc/self/ns/pid", &st) != 0)
+		return;
+	if ((fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC)) >= 0) {
+		n = read(fd, boot, sizeof(boot) - 1);
+		(void)close(fd);
+	}
+	if (n <= 0)
+		return;
+	boot[strcspn(boot, "\n")] = '\0';
+	(void)snprintf(text, size, "%s:%llu", boot,
+	    (unsigned long long)st.st_ino);
 }

@@ -3,7 +3,8 @@
  * overwrite another run's, so two daemons with one id find out at once. One
  * that is dead and ran on this very host is taken over without waiting; one
  * that is alive there may have been killed this very moment, so the first
- * heartbeat is tried again for a while before the start is given up.
+ * heartbeat is tried again for a while before the start is given up; longer
+ * where it ran in another container, whose processes we don't see.
  */
 #include "config.h"
 
@@ -20,6 +21,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/pid.h"
+#include "base/xalloc.h"
 
 #include "supervisor/lease.h"
 #include "supervisor/script.h"
@@ -28,14 +30,33 @@
 
 #define DYING_TAKES (2 * DUR_S)
 #define LOOK_EVERY (20 * DUR_MS)
+#define LOOK_AFAR (250 * DUR_MS)
 #define REDIAL_EVERY (2 * DUR_S)
 #define LIFE_MIN (5 * DUR_S)    /* of the status; beats come every second */
 
-/* The process of another run with our id, by its status. */
-enum holder { HOLDER_GONE, HOLDER_HERE, HOLDER_ELSEWHERE };
+/*
+ * The process of another run with our id, by its status. HIDDEN: it names our
+ * host, but a process of another container; its number tells us nothing.
+ */
+enum holder { HOLDER_GONE, HOLDER_HERE, HOLDER_HIDDEN, HOLDER_ELSEWHERE };
 
 static enum holder
-look_at_holder(const char *text, char *who, size_t size)
+look_at_pid(const struct sup *sup, const json_t *status, pid_t pid)
+{
+	const char *space = json_string_value(json_object_get(status,
+	    "pid_space"));
+
+	if (pid <= 0)
+		return (HOLDER_ELSEWHERE);
+	/* an older version does not say */
+	if (space != NULL && strcmp(space, sup->pid_space) != 0)
+		return (HOLDER_HIDDEN);
+	return (pid == getpid() || pid_life(pid) == PID_GONE ? HOLDER_GONE :
+	    HOLDER_HERE);
+}
+
+static enum holder
+look_at_holder(const struct sup *sup, const char *text, char *who, size_t size)
 {
 	json_t *o = json_loads(text, 0, NULL);
 	const char *host = json_string_value(json_object_get(o, "host"));
@@ -44,28 +65,46 @@ look_at_holder(const char *text, char *who, size_t size)
 	char here[256] = "";
 
 	(void)gethostname(here, sizeof(here) - 1);
-	if (host != NULL && strcmp(host, here) == 0 && pid > 0)
-		h = pid == getpid() || pid_life((pid_t)pid) == PID_GONE ?
-		    HOLDER_GONE : HOLDER_HERE;
-	(void)snprintf(who, size, "pid %lld on host %s", (long long)pid,
-	    host != NULL ? host : "?");
+	if (host != NULL && strcmp(host, here) == 0)
+		h = look_at_pid(sup, o, (pid_t)pid);
+	(void)snprintf(who, size, "pid %lld on host %s%s", (long long)pid,
+	    host != NULL ? host : "?",
+	    h == HOLDER_HIDDEN ? ", in another container" : "");
 	json_decref(o);
 	return (h);
 }
 
-/* True: it may be on its way out, and another heartbeat is on its way. */
+/* While the status lives nobody else gets the id. */
+static dur_t
+life(const struct sup *sup)
+{
+	dur_t ttl = sup->conf->supervisor.lease_ttl;
+
+	return (ttl > LIFE_MIN ? ttl : LIFE_MIN);
+}
+
+/*
+ * True: it may be on its way out, and another heartbeat is on its way. A
+ * hidden one gives itself away by a status that changes; that of a container
+ * which was killed, and started again as us, only runs out.
+ */
 static bool
-wait_for_end(struct sup *sup)
+wait_for_end(struct sup *sup, enum holder h, const char *status)
 {
 	mono_t now = mono_now();
+	bool hidden = h == HOLDER_HIDDEN;
 
-	if (sup->beaten)
+	if (sup->beaten || h == HOLDER_ELSEWHERE)
 		return (false);
-	if (sup->beat_until == 0)
-		sup->beat_until = mono_add(now, DYING_TAKES);
-	if (now >= sup->beat_until)
+	if (sup->beat_until == 0) {
+		sup->beat_until = mono_add(now, hidden ? life(sup) +
+		    DYING_TAKES : DYING_TAKES);
+		sup->beat_found = xstrdup(status);
+	}
+	if (now >= sup->beat_until ||
+	    (hidden && strcmp(status, sup->beat_found) != 0))
 		return (false);
-	sup->beat_again = mono_add(now, LOOK_EVERY);
+	sup->beat_again = mono_add(now, hidden ? LOOK_AFAR : LOOK_EVERY);
 	sup_wake_at(sup, sup->beat_again);
 	return (true);
 }
@@ -109,7 +148,7 @@ static void
 refused(struct sup *sup, const char *status)
 {
 	char who[320];
-	enum holder h = look_at_holder(status, who, sizeof(who));
+	enum holder h = look_at_holder(sup, status, who, sizeof(who));
 
 	if (h == HOLDER_GONE) {
 		log_info("beat", "worker id %s was held by %s, which is gone: "
@@ -118,7 +157,7 @@ refused(struct sup *sup, const char *status)
 		    sup->conf->redis.prefix, sup->id);
 		return;
 	}
-	if (h == HOLDER_HERE && wait_for_end(sup))
+	if (wait_for_end(sup, h, status))
 		return;
 	log_err("beat", "worker id %s is held by another live daemon (%s)",
 	    sup->id, who);
@@ -167,15 +206,6 @@ answered(void *priv, redisReply *r)
 		refused(sup, r->str);
 	} else
 		unwritable(sup, r);
-}
-
-/* While the status lives nobody else gets the id. */
-static dur_t
-life(const struct sup *sup)
-{
-	dur_t ttl = sup->conf->supervisor.lease_ttl;
-
-	return (ttl > LIFE_MIN ? ttl : LIFE_MIN);
 }
 
 static struct script_args *
@@ -261,7 +291,7 @@ beat_leave(struct sup *sup)
 }
 
 bool
-beat_held(const char *status, char *who, size_t size)
+beat_held(const struct sup *sup, const char *status, char *who, size_t size)
 {
-	return (look_at_holder(status, who, size) != HOLDER_GONE);
+	return (look_at_holder(sup, status, who, size) != HOLDER_GONE);
 }

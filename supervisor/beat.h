@@ -19,6 +19,7 @@ struct redis;
 void beat_leave_of(struct sup *sup, struct redis *r);
 /* Whether a status that was found under our id is that of a daemon that may
  * live; who gets a name for it. */
-bool beat_held(const char *status, char *who, size_t size);
+bool beat_held(const struct sup *sup, const char *status, char *who,
+    size_t size);
 
 #endif

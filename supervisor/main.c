@@ -363,6 +363,7 @@ run(struct sup *sup, const char *pidfile)
 	if (sup->heir.sock >= 0)
 		heir_begin(sup);
 	make_run_mark(sup);
+	pid_space(sup->pid_space, sizeof(sup->pid_space));
 	sup->started_at = wall_now();
 	sup->ncpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	sup->reload_ok = true;
@@ -501,6 +502,7 @@ sup_free(struct sup *sup)
 	free(sup->pidfile_arg);
 	free(sup->program);
 	free(sup->reload_text);
+	free(sup->beat_found);
 	notify_close(&sup->notify);
 	free(sup);
 }

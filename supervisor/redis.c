@@ -99,7 +99,7 @@ holder_answered(void *priv, redisReply *reply)
 	else if (strstr(reply->str, mark) != NULL) {
 		r->same = true;
 		judge(r, true, NULL);
-	} else if (beat_held(reply->str, who, sizeof(who))) {
+	} else if (beat_held(r->sup, reply->str, who, sizeof(who))) {
 		(void)snprintf(why, sizeof(why), "worker id %s is held there "
 		    "by another live daemon (%s)", r->sup->id, who);
 		judge(r, false, why);

@@ -262,6 +262,7 @@ status_put(struct buf *b, const struct sup *sup)
 	jsonw_kstr(&w, "worker_id", sup->id);
 	jsonw_kstr(&w, "host", host);
 	jsonw_kint(&w, "pid", getpid());
+	jsonw_kstr(&w, "pid_space", sup->pid_space);
 	jsonw_kstr(&w, "version", PACKAGE_VERSION);
 	jsonw_kstr(&w, "run", sup->run);
 	jsonw_kstr(&w, "state", status_mode(sup));

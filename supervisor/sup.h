@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/cpus.h"
+#include "base/pid.h"
 #include "conf/conf.h"
 #include "supervisor/berth.h"
 #include "supervisor/cancel.h"
@@ -60,6 +61,7 @@ struct sup {
 	const char *id;               /* worker id; lives in conf, or in upgrade */
 	char *events;                 /* PREFIX:events */
 	char run[17];                 /* mark of this run, 16 hex digits */
+	char pid_space[PID_SPACE_MAX]; /* where our pid means something */
 	uint64_t seq;                 /* of tokens, credits, jobs */
 	wall_t started_at;
 	enum sup_mode mode;
@@ -83,6 +85,7 @@ struct sup {
 	mono_t beat_sent;
 	mono_t beat_again;            /* the first one once more; MONO_NEVER: - */
 	mono_t beat_until;            /* when to give that up; 0: not tried */
+	char *beat_found;             /* who was found first; NULL: nobody */
 
 	/* Children */
 	struct route *route;

@@ -1,5 +1,8 @@
 """gangerd as PID 1, as in a container: it runs jobs, reaps what it never
-started itself, and ends with 0 at TERM. Needs root for a namespace."""
+started itself, and ends with 0 at TERM. Another one with its worker id in
+another container of that host name, also PID 1, is refused while it lives.
+Needs root for a namespace."""
+import json
 import os
 import shutil
 import signal
@@ -16,6 +19,7 @@ state_dir = %(dir)s/state
 worker_id = first
 max_concurrent_jobs = 1
 kill_grace = 100ms
+lease_ttl = 5s
 [redis]
 url = %(url)s
 [http]
@@ -62,6 +66,59 @@ def check_orphan(daemon):
     until("it is reaped", lambda: not os.path.exists("/proc/%d" % orphan))
 
 
+def start(rig, name):
+    """A gangerd in a namespace of processes and with folders of its own."""
+    folder = os.path.join(rig.dir, name)
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "ganger.ini")
+    with open(path, "w") as f:
+        f.write(CONF % {"dir": folder, "url": rig.url})
+    os.chmod(path, 0o600)
+    return subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child",
+         os.path.join(BUILD, "gangerd"), "-F", "-c", path],
+        env=dict(os.environ, GANGER_CHILD=BUILD + "/ganger-child",
+                 GANGER_PLUGIN_DIR=BUILD + "/.libs"))
+
+
+def run_of(rig):
+    """The mark of the run that holds the worker id."""
+    return json.loads(rig.redis("GET", "ai:worker:first") or "{}").get("run")
+
+
+def check_twin(rig):
+    """Both are pid 1 of the same host name: neither is the other."""
+    run = until("the first one is up", lambda: run_of(rig))
+    twin = start(rig, "twin")
+    try:
+        assert twin.wait(timeout=30) == 73, twin.returncode
+    finally:
+        stop(twin)
+    assert run_of(rig) == run
+    with open(os.path.join(rig.dir, "one", "log")) as f:
+        text = f.read()
+    assert "taking it over" not in text and "is held by" not in text, text
+
+
+def check_again(rig, killed):
+    """One that was killed is followed by itself in a new container, once its
+    status has run out."""
+    run = until("it is up", lambda: run_of(rig))
+    stop(killed)
+    runner = start(rig, "one")
+    try:
+        until("it has the id", lambda: run_of(rig) not in (None, run))
+        assert runner.poll() is None
+    finally:
+        stop(runner)
+
+
+def stop(runner):
+    if runner and runner.poll() is None:
+        runner.kill()
+        runner.wait()
+
+
 def check(rig, runner):
     daemon = until("gangerd is there",
                    lambda: [c for c in children(runner.pid)
@@ -91,20 +148,13 @@ def main():
     rig = Rig()
     runner = None
     try:
-        path = os.path.join(rig.dir, "ganger.ini")
-        with open(path, "w") as f:
-            f.write(CONF % {"dir": rig.dir, "url": rig.url})
-        os.chmod(path, 0o600)
-        runner = subprocess.Popen(
-            ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child",
-             os.path.join(BUILD, "gangerd"), "-F", "-c", path],
-            env=dict(os.environ, GANGER_CHILD=BUILD + "/ganger-child",
-                     GANGER_PLUGIN_DIR=BUILD + "/.libs"))
+        runner = start(rig, "one")
+        check_twin(rig)
         check(rig, runner)
+        runner = start(rig, "one")
+        check_again(rig, runner)
     finally:
-        if runner and runner.poll() is None:
-            runner.kill()
-            runner.wait()
+        stop(runner)
         rig.close()
 
 
