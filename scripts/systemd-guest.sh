@@ -143,6 +143,45 @@ until_true 90 "the watchdog restarts it" restarted
 say "watchdog: a stopped gangerd was replaced after $(($(date +%s) - from)) s (WatchdogSec=8)"
 job '{"type":"selftest","input":{"op":"echo","value":2}}' || die "job"
 
+# upgrade: systemd follows the new process
+pid=$(show MainPID)
+restarts=$(show NRestarts)
+ganger submit '{"id":"long","type":"selftest","input":{"op":"sleep","seconds":30}}' \
+    >/dev/null || die "submit"
+until_true 30 "it runs" job_is running long
+ganger upgrade >/tmp/upgrade 2>&1 || die "upgrade: $(cat /tmp/upgrade)"
+new=$(cat /run/ganger/gangerd.pid)
+[ "$new" != "$pid" ] || die "the pidfile still names the old process"
+until_true 20 "systemd follows the new process" is MainPID "$new"
+is ActiveState active || die "not active after the upgrade"
+job_is running long || die "the upgrade ended a job: $(cat /tmp/job)"
+[ -d "/proc/$pid" ] || die "the old process ended before its job"
+# the watchdog (8 s) is the new one's to feed now, while the old one is there
+job '{"id":"next","type":"selftest","input":{"op":"sleep","seconds":12}}' ||
+    die "a job beside the old process's: $(cat /tmp/job)"
+systemctl reload ganger.service || die "reload after the upgrade"
+until_true 60 "it is active again" is ActiveState active
+until_true 60 "the old process's job is done" job_is "done" long
+grep -q '"attempt": *1[,}]' /tmp/job || die "it ran twice: $(cat /tmp/job)"
+old_gone() {
+	[ ! -d "/proc/$pid" ]
+}
+until_true 30 "the old process ends" old_gone
+is ActiveState active || die "the old process's end was taken for the service's"
+is MainPID "$new" || die "main process $(show MainPID), not $new"
+is NRestarts "$restarts" || die "restarted by the upgrade"
+say "upgrade: process $pid handed over to $new, systemd follows it, the job ran through"
+# it is really watched: its death is seen
+kill -s KILL "$new"
+replaced() {
+	[ "$(show NRestarts)" -gt "$restarts" ] && is ActiveState active &&
+	    [ "$(show MainPID)" != "$new" ]
+}
+until_true 60 "the new process is replaced after a KILL" replaced
+job '{"type":"selftest","input":{"op":"echo","value":3}}' ||
+    die "a job after that: $(cat /tmp/job)"
+say "upgrade: killed then, the new process was replaced by $(show MainPID)"
+
 # stop: a job within shutdown_grace ends well
 pid=$(show MainPID)
 ganger submit '{"id":"short","type":"selftest","input":{"op":"sleep","seconds":4}}' \
