@@ -94,6 +94,17 @@ life_make_dirs(const struct conf *c)
 		make_dir(c, c->models.dir, 0755);
 }
 
+/* No reason to end: plugins do without, and so does a worker of nothing else,
+ * for example in a container with a root that is read-only. */
+void
+life_check_dirs(const struct conf *c)
+{
+	if (access(c->supervisor.state_dir, W_OK) != 0)
+		log_warn("main", "state_dir %s can't be written, so jobs of "
+		    "commands and runners will fail: %s",
+		    c->supervisor.state_dir, strerror(errno));
+}
+
 /* ---- the pidfile ---- */
 
 static pid_t

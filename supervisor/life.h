@@ -19,6 +19,8 @@ _Noreturn void life_die(int code, const char *fmt, ...)
 void life_make_run_dir(const struct conf *c);
 /* The other folders, but that of running jobs (berth.h). */
 void life_make_dirs(const struct conf *c);
+/* Once the log is open: says what is missing. */
+void life_check_dirs(const struct conf *c);
 
 /* The pidfile, locked as long as the descriptor is open; dies with 73 where
  * another process holds it. */

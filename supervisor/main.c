@@ -542,6 +542,7 @@ main(int argc, char **argv)
 	life_drop_rights(c);
 	life_hide(c);
 	open_log(c);
+	life_check_dirs(c);
 	sup = sup_new(&a, c, &place);
 	sup->argv = argv;
 	sup->pid_fd = pid_fd;

@@ -52,6 +52,13 @@ def needed(ini):
             + 10)
 
 
+def check_writable(name, mounts):
+    """Where the root is read-only: jobs have their folders in state_dir."""
+    for folder in ("/var/lib/ganger", "/run/ganger", "/tmp"):
+        assert folder in mounts, "%s: nothing to write to at %s" % (
+            name, folder)
+
+
 def check_compose():
     with open(COMPOSE) as f:
         services = yaml.safe_load(f)["services"]
@@ -67,6 +74,10 @@ def check_compose():
         for variable in ("REDIS_URL", "MAX_CONCURRENT_JOBS", "USE_GPU",
                          "JOB_TIMEOUT"):
             assert variable in worker["environment"], (name, variable)
+        if worker["read_only"]:
+            check_writable(name, [v.split(":")[-1] for v in
+                                  worker["volumes"]] +
+                           [t.split(":")[0] for t in worker["tmpfs"]])
         build = worker["build"]
         assert os.path.exists(os.path.join(
             os.path.dirname(COMPOSE), build["context"], build["dockerfile"]))
@@ -96,6 +107,10 @@ def check_pod(deployment, stop):
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz", name
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", name
     assert spec["securityContext"]["runAsNonRoot"], name
+    if container["securityContext"]["readOnlyRootFilesystem"]:
+        check_writable(name, [m["mountPath"] for m in
+                              container["volumeMounts"]
+                              if not m.get("readOnly")])
     env = {e["name"]: e for e in container["env"]}
     assert "fieldRef" in env["WORKER_ID"]["valueFrom"], name
     gpu = env["USE_GPU"]["value"] == "true"
