@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "proto/job.h"
 
@@ -118,6 +119,27 @@ tell_place(struct story *s, const struct place *p)
 	}
 }
 
+/* What the worker that holds it says of that. */
+static void
+tell_held(struct story *s, const struct fleet *f, const struct place *p)
+{
+	const json_t *w, *list, *one;
+	size_t i, k;
+
+	for (i = 0; i < json_array_size(f->workers); i++) {
+		w = json_array_get(f->workers, i);
+		if (strcmp(js_str(w, "worker_id"), p->worker) != 0)
+			continue;
+		list = json_object_get(w, "held");
+		for (k = 0; k < json_array_size(list); k++) {
+			one = json_array_get(list, k);
+			if (strcmp(js_str(one, "id"), json_string_value(
+			    json_object_get(s->facts, "id"))) == 0)
+				tell(s, "%s", js_str(one, "why"));
+		}
+	}
+}
+
 static void
 tell_lanes(struct cli *cli, struct story *s, const struct place *p)
 {
@@ -194,6 +216,57 @@ tell_gpus(struct story *s, const struct fleet *f, const struct job_spec *spec)
 	    json_integer((json_int_t)most));
 }
 
+/* The most memory that is free on one GPU of a live worker. */
+static void
+tell_memory(struct story *s, const struct fleet *f,
+    const struct job_spec *spec)
+{
+	const json_t *w, *gpus, *best = NULL;
+	char wanted[24], has[24];
+	const char *on = "";
+	size_t i, k;
+
+	for (i = 0; i < json_array_size(f->workers); i++) {
+		w = json_array_get(f->workers, i);
+		gpus = json_object_get(w, "gpus");
+		for (k = 0; k < json_array_size(gpus); k++) {
+			if (best != NULL && js_num(json_array_get(gpus, k),
+			    "memory_free") <= js_num(best, "memory_free"))
+				continue;
+			best = json_array_get(gpus, k);
+			on = js_str(w, "worker_id");
+		}
+	}
+	if (best == NULL || js_num(best, "memory_free") >=
+	    (double)spec->gpu_memory)
+		return;
+	tell(s, "it asks for %s of GPU memory; the most that is free on one "
+	    "GPU is %s, on GPU %.0f of worker %s",
+	    out_size(wanted, (double)spec->gpu_memory),
+	    out_size(has, js_num(best, "memory_free")), js_num(best, "index"),
+	    on);
+	json_object_set_new(s->facts, "gpu_memory_wanted",
+	    json_integer((json_int_t)spec->gpu_memory));
+	json_object_set_new(s->facts, "gpu_memory_free",
+	    json_integer((json_int_t)js_num(best, "memory_free")));
+}
+
+/* A delay that no worker has seen yet. */
+static void
+tell_delay(struct story *s, const struct job_spec *spec)
+{
+	double due = (double)spec->run_at;
+	char buf[32];
+
+	if (spec->delay > 0 && spec->queued_at > 0 &&
+	    (double)spec->queued_at + (double)spec->delay / DUR_MS > due)
+		due = (double)spec->queued_at + (double)spec->delay / DUR_MS;
+	if (due <= (double)wall_now())
+		return;
+	tell(s, "it is not to start before %s", out_time(buf, due));
+	json_object_set_new(s->facts, "due", json_integer((json_int_t)due));
+}
+
 static void
 tell_needs(struct story *s, const struct fleet *f, const struct place *p)
 {
@@ -214,6 +287,10 @@ tell_needs(struct story *s, const struct fleet *f, const struct place *p)
 		if ((spec.requires_gpu || spec.gpus > 0) && !gpu)
 			tell(s, "it needs a GPU, and no live worker has one");
 		tell_gpus(s, f, &spec);
+		if (spec.gpu_memory > 0)
+			tell_memory(s, f, &spec);
+		if (p->where == PLACE_LANE)
+			tell_delay(s, &spec);
 	}
 	job_spec_fini(&spec);
 }
@@ -280,6 +357,8 @@ cmd_explain(struct cli *cli)
 		tell_record(&s, rec);
 	tell_place(&s, &place);
 	tell_lanes(cli, &s, &place);
+	if (place.where == PLACE_LEASED)
+		tell_held(&s, f, &place);
 	if (place.where == PLACE_LANE)
 		tell_limits(&s, f, place.queue);
 	tell_needs(&s, f, &place);

@@ -84,7 +84,8 @@
 	CMD(explain, "ID", 1, 1, O(QUEUE), \
 	    "say why a job waits", \
 	    "Says what state a job is in, how many are before it in its lane, until " \
-	    "when it is delayed, and which workers serve its queue.") \
+	    "when it is delayed, which workers serve its queue, and what it lacks " \
+	    "there: a slot, GPUs, GPU memory, or leave under a limit.") \
 	CMD(doctor, "", 0, 0, 0, \
 	    "check this host and Redis", \
 	    "Checks Redis, its settings, the workers and this host, and says for " \

@@ -10,10 +10,12 @@
 
 #include "supervisor/permit.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonw.h"
 #include "base/obj.h"
 #include "base/str.h"
 
@@ -267,4 +269,40 @@ permit_phase(struct sup *sup)
 		else
 			pool_take(j->pool, j);  /* the limit was lifted */
 	}
+}
+
+static void
+put_one(struct jsonw *w, const struct job *j)
+{
+	struct limit limits[2];
+	unsigned n = limits_of(j, limits), i;
+	char text[512];
+	size_t len = 0;
+
+	for (i = 0; i < n && len < sizeof(text); i++)
+		if (limits[i].max > 0)
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+			    "%s%s %s may run %" PRId64 " job(s) at a time "
+			    "(max_running)", len > 0 ? ", " : "",
+			    limits[i].kind, limits[i].name, limits[i].max);
+	if (len < sizeof(text))
+		(void)snprintf(text + len, sizeof(text) - len,
+		    ", and as many do");
+	jsonw_obj(w);
+	jsonw_kstr(w, "id", j->id);
+	jsonw_kstr(w, "queue", j->q->name);
+	jsonw_kstr(w, "why", text);
+	jsonw_end(w);
+}
+
+void
+permit_put_held(struct jsonw *w, const struct sup *sup)
+{
+	const struct job *j;
+
+	jsonw_key(w, "held");
+	jsonw_arr(w);
+	TAILQ_FOREACH(j, &sup->parked, ready)
+		put_one(w, j);
+	jsonw_end(w);
 }

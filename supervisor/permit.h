@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 struct job;
+struct jsonw;
 struct sup;
 
 bool permit_needed(const struct job *j);
@@ -21,5 +22,7 @@ void permit_ask(struct job *j);
 void permit_rename(const struct job *j, const char *old_leased, bool drop);
 /* A phase of the turn: jobs that were refused ask again. */
 void permit_phase(struct sup *sup);
+/* For the status: "held", the jobs that wait here, and for what. */
+void permit_put_held(struct jsonw *w, const struct sup *sup);
 
 #endif

@@ -13,6 +13,7 @@
 #include "supervisor/gpu.h"
 #include "supervisor/intake.h"
 #include "supervisor/job.h"
+#include "supervisor/permit.h"
 #include "supervisor/proc.h"
 #include "supervisor/sup.h"
 
@@ -280,6 +281,7 @@ status_put(struct buf *b, const struct sup *sup)
 		put_upgrade(&w, &sup->upgrade);
 	put_queues(&w, sup);
 	put_limits(&w, sup);
+	permit_put_held(&w, sup);
 	put_counters(&w, sup);
 	jsonw_key(&w, "slots");
 	jsonw_arr(&w);

@@ -363,6 +363,22 @@ def t_explain_says_why(rig):
            slots=[{"slot": 0, "devices": ["GPU-1", "GPU-2"]}])
     (e,) = rig.lines("explain", "wide")
     assert (e["gpus_wanted"], e["gpus_of_largest_slot"]) == (4, 2), e
+    gpu = {"index": 0, "memory_total": 24 << 30, "memory_free": 2 << 30}
+    worker(rig, "w2", queues=[GPU], gpu_enabled=True, gpus=[
+        gpu, {**gpu, "index": 1, "memory_free": 4 << 30}])
+    rig.run("submit", '{"id":"large","gpu_memory":"6G","requires_gpu":true}')
+    (e,) = rig.lines("explain", "large")
+    assert (e["gpu_memory_wanted"], e["gpu_memory_free"]) == (6 << 30, 4 << 30)
+    assert "GPU 1 of worker w2" in " ".join(e["why"]), e
+    rig.run("submit", '{"id":"fits","gpu_memory":"4G","requires_gpu":true}')
+    (e,) = rig.lines("explain", "fits")
+    assert "gpu_memory_wanted" not in e, e
+    rig.run("submit", '{"id":"slow","delay":600}')
+    assert "not to start before" in rig.run("explain", "slow")
+    rig.redis("HSET", "{%s}:leased:w1" % INFERENCE, "t:1", '{"id":"kept"}')
+    worker(rig, "w1", queues=[INFERENCE], held=[
+        {"id": "kept", "queue": INFERENCE, "why": "handler h may run 1"}])
+    assert "handler h may run 1" in rig.run("explain", "kept")
     rig.redis("SET", "{%s}:job:later" % INFERENCE, json.dumps({
         "id": "later", "queue": INFERENCE, "state": "waiting", "attempt": 0,
         "message": "waits for its turn: rate limit"}))

@@ -303,6 +303,12 @@ START_TEST(t_high_is_the_next_one_that_may_run)
 	    "\"priority\":\"high\",\"reply_to\":\"order\"}");
 	rig_until(r, rig_int(r,
 	    "HEXISTS {ai:limits}:handler:h:lanes high") == 1);
+	rig_until(r, strstr(rig_fmt(r, "%s%s", js_str(rig_status(r, 0),
+	    "held.0.id"), js_str(rig_status(r, 1), "held.0.id")),
+	    "urgent") != NULL);
+	ck_assert_ptr_nonnull(strstr(rig_fmt(r, "%s%s", js_str(rig_status(r,
+	    0), "held.0.why"), js_str(rig_status(r, 1), "held.0.why")),
+	    "handler h may run 1 job(s) at a time"));
 	ck_assert_int_eq(system(rig_fmt(r, ": > %s/go", rig_dir(r))), 0);
 	ck_assert_int_eq(strncmp(order_of(r, 42), "gate urgent ", 12), 0);
 	rig_stop(&r);
