@@ -142,6 +142,7 @@ const char *fleet_queue(const struct fleet *f, unsigned i);
 
 /* What the `glance` script said of a queue. */
 #define GLANCE_N 6
+#define GLANCE_DEAD 5        /* the others are jobs that have not ended */
 struct glance {
 	char *queue;             /* owns */
 	bool known;              /* it was answered */
@@ -153,6 +154,11 @@ struct glances {
 	struct glance g[];
 };
 extern const char *const glance_names[GLANCE_N];
+
+/* Runs the script for one queue; fn may read its answer, as ask_call. */
+void glance_send(struct ask *a, ask_reply_f *fn, const char *queue,
+    unsigned i);
+bool glance_read(const redisReply *r, struct glance *g);
 
 /* Asks about these queues; the answers are in the ask's state, a struct
  * glances, when its `next` runs. */

@@ -29,6 +29,7 @@ struct search {
 	bool moved;
 	long long newest;         /* the record's last instant */
 	char *moved_to;           /* owns; looked into once */
+	bool busy;                /* some queue may hold jobs */
 	bool any_log;
 	struct buf log;           /* text, or items of a JSON array */
 	char log_end[32];         /* id of the log's last entry */
@@ -388,29 +389,70 @@ on_published(struct ask *a, unsigned i, redisReply *r)
 {
 	if (conn_failed(r, NULL))
 		ask_no_redis(a, r);
-	else
+}
+
+static void
+on_held(struct ask *a, unsigned i, redisReply *r)
+{
+	struct search *s = a->state;
+	struct glance g;
+	unsigned k;
+
+	if (!glance_read(r, &g)) {
+		s->busy = true;
+		return;
+	}
+	for (k = 0; k < GLANCE_N; k++)
+		s->busy = s->busy || (k != GLANCE_DEAD && g.n[k] > 0);
+}
+
+static void
+send_held(struct ask *a, const char *queue)
+{
+	send_get(a, queue);
+	glance_send(a, on_held, queue, 0);
+}
+
+/* The order is out. Whether a job without a record waits somewhere is not
+ * looked up: only where nothing does, it is known that there is none. */
+static void
+answer_cancel(struct ask *a)
+{
+	const struct search *s = a->state;
+
+	if (s->record.len > 0 || s->busy)
 		say_cancelled(a);
+	else
+		ask_error(a, 404, "job %s is unknown: it has no record, and "
+		    "nothing waits or runs in %s", a->arg, a->queue != NULL ?
+		    "this queue" : "the queues that the fleet serves");
+}
+
+static void
+order_cancel(struct ask *a)
+{
+	const char *argv[3] = { "PUBLISH" };
+	char *channel, *order;
+
+	channel = str_fmt("%s:control", a->sup->conf->redis.prefix);
+	order = str_fmt("{\"op\":\"cancel\",\"id\":\"%s\"}", a->arg);
+	argv[1] = channel;
+	argv[2] = order;
+	a->next = answer_cancel;
+	if (ask_call(a, on_published, 0, 3, argv, NULL) != 0)
+		ask_no_redis(a, NULL);
+	else
+		send_to_all(a, send_held);
+	free(channel);
+	free(order);
 }
 
 /* Ours at once; any other worker's by the channel that all listen to. */
 void
 jobs_cancel(struct ask *a)
 {
-	const char *argv[3] = { "PUBLISH" };
-	char *channel, *order;
-	int r;
-
-	if (control_cancel(a->sup, a->arg)) {
+	if (control_cancel(a->sup, a->arg))
 		say_cancelled(a);
-		return;
-	}
-	channel = str_fmt("%s:control", a->sup->conf->redis.prefix);
-	order = str_fmt("{\"op\":\"cancel\",\"id\":\"%s\"}", a->arg);
-	argv[1] = channel;
-	argv[2] = order;
-	r = ask_call(a, on_published, 0, 3, argv, NULL);
-	free(channel);
-	free(order);
-	if (r != 0)
-		ask_no_redis(a, NULL);
+	else
+		begin(a, order_cancel);
 }

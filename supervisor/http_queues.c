@@ -18,7 +18,7 @@
 #define PATIENCE (1500 * DUR_MS)
 
 const char *const glance_names[GLANCE_N] = { "high", "normal", "low",
-    "delayed", "leased", "dead" };
+    "delayed", "leased", [GLANCE_DEAD] = "dead" };
 
 /* ---- one queue ---- */
 
@@ -39,8 +39,8 @@ age_of(const redisReply *e, long long now)
 	return (age);
 }
 
-static bool
-read_glance(const redisReply *r, struct glance *g)
+bool
+glance_read(const redisReply *r, struct glance *g)
 {
 	long long age;
 	unsigned i;
@@ -68,11 +68,11 @@ on_glance(struct ask *a, unsigned i, redisReply *r)
 {
 	struct glances *all = a->state;
 
-	all->g[i].known = read_glance(r, &all->g[i]);
+	all->g[i].known = glance_read(r, &all->g[i]);
 }
 
-static void
-send_glance(struct ask *a, const char *queue, unsigned i)
+void
+glance_send(struct ask *a, ask_reply_f *fn, const char *queue, unsigned i)
 {
 	static const char *const keys[] = { "high", "low", "delayed",
 	    "leases", "dead", "leased:" };
@@ -91,7 +91,7 @@ send_glance(struct ask *a, const char *queue, unsigned i)
 		free(key);
 	}
 	script_arg_int(args, OLDEST_MAX);
-	(void)ask_script(a, on_glance, i, args);
+	(void)ask_script(a, fn, i, args);
 }
 
 static void
@@ -118,7 +118,7 @@ glances_load(struct ask *a, const char *const *queues, unsigned n)
 	for (i = 0; i < n; i++) {
 		all->g[i].queue = xstrdup(queues[i]);
 		if (ask_redis(a))
-			send_glance(a, queues[i], i);
+			glance_send(a, on_glance, queues[i], i);
 	}
 }
 

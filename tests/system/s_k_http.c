@@ -489,7 +489,30 @@ START_TEST(t_delete_cancels_a_running_job)
 	push_sleep(r, Q_INF, "a1");
 	ck_assert_int_eq(web_delete(r, 0, "/jobs/a1").status, 202);
 	rig_wait_record(r, Q_INF, "a1", "cancelled");
+	ck_assert_int_eq(web_delete(r, 0, "/jobs/a1").status, 202);
+	rig_stop(&r);
+}
+END_TEST
+
+/* That a job is unknown is said only where it is certain. */
+START_TEST(t_delete_of_an_unknown_job_is_404)
+{
+	struct rig *r = web_start(INI_ONE);
+	struct web w;
+
+	w = web_delete(r, 0, "/jobs/nobody");
+	ck_assert_int_eq(w.status, 404);
+	ck_assert_ptr_nonnull(strstr(error_of(r, &w), "nobody is unknown"));
+	push_sleep(r, Q_INF, "first");
+	rig_push(r, Q_INF, ECHO);
+	rig_push(r, Q_INF, "{\"id\":\"waits\",\"type\":\"selftest\"}");
+	ck_assert_int_eq(web_delete(r, 0, "/jobs/waits").status, 202);
+	rig_wait_record(r, Q_INF, "waits", "cancelled");
 	ck_assert_int_eq(web_delete(r, 0, "/jobs/nobody").status, 202);
+	ck_assert_int_eq(web_delete(r, 0, "/jobs/nobody?queue=" Q_CPU).status,
+	    404);
+	ck_assert_int_eq(web_delete(r, 0, "/jobs/first").status, 202);
+	rig_wait_record(r, Q_INF, "first", "cancelled");
 	rig_stop(&r);
 }
 END_TEST
@@ -531,4 +554,5 @@ RIG_MAIN("s_k_http",
     t_log_of_a_silent_job_is_empty,
     t_moved_job_is_followed,
     t_delete_cancels_a_running_job,
+    t_delete_of_an_unknown_job_is_404,
     t_delete_reaches_the_other_worker)
