@@ -164,14 +164,14 @@ END_TEST
 
 START_TEST(t_silent_job_is_ended)
 {
-	struct rig *r = rig_start(INI_CMD("no_progress_timeout = 400ms\n"));
+	struct rig *r = rig_start(INI_CMD("no_progress_timeout = 1s\n"));
 	json_t *rec;
 
 	rig_push(r, Q_INF, "{\"id\":\"t9\",\"handler\":\"wait\"}");
 	rec = rig_wait_record(r, Q_INF, "t9", "failed");
 	ck_assert_str_eq(js_str(rec, "error.cause"), "no-progress");
 	rig_push(r, Q_INF, "{\"id\":\"t10\",\"type\":\"selftest\",\"input\":"
-	    "{\"op\":\"progress\",\"steps\":10,\"seconds\":1}}");
+	    "{\"op\":\"progress\",\"steps\":20,\"seconds\":2}}");
 	rig_wait_record(r, Q_INF, "t10", "done");
 	rig_stop(&r);
 }
