@@ -224,10 +224,11 @@ due_of(const struct job *j, wall_t now)
 static bool
 gate_time(struct job *j)
 {
-	wall_t now = sup_wall(j->q->sup), due;
+	wall_t now, due;
 
 	if (j->spec.delay == 0 && j->spec.run_at == 0)
 		return (false);
+	now = sup_wall(j->q->sup);
 	due = j->hist.due > 0 ? j->hist.due : due_of(j, now);
 	if (due <= now)
 		return (false);
@@ -241,10 +242,13 @@ gate_time(struct job *j)
 static bool
 gate_home(struct job *j)
 {
-	wall_t now = sup_wall(j->q->sup), due = now + HOME_BOUNCE_MS;
+	wall_t now, due;
 
-	if (j->hist.home[0] == '\0' || now >= j->hist.home_until ||
-	    strcmp(j->hist.home, j->q->sup->id) == 0)
+	if (j->hist.home[0] == '\0' || strcmp(j->hist.home, j->q->sup->id) == 0)
+		return (false);
+	now = sup_wall(j->q->sup);
+	due = now + HOME_BOUNCE_MS;
+	if (now >= j->hist.home_until)
 		return (false);
 	finish_later(j, due < j->hist.home_until ? due : j->hist.home_until,
 	    "waits for the worker that has its checkpoint");
@@ -265,10 +269,11 @@ gate_ttl(struct job *j)
 {
 	dur_t ttl = j->spec.ttl > 0 ? j->spec.ttl : queue_ttl(j);
 	struct outcome o = OUTCOME(CAUSE_EXPIRED);
-	wall_t now = sup_wall(j->q->sup), from;
+	wall_t now, from;
 
 	if (ttl == 0 || j->hist.ran)
 		return (false);
+	now = sup_wall(j->q->sup);
 	from = j->spec.queued_at > 0 ? j->spec.queued_at :
 	    j->hist.first > 0 ? j->hist.first : now;
 	/* nobody wanted it sooner, unless the job says so itself */

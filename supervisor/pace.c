@@ -3,11 +3,14 @@
 
 #include "supervisor/pace.h"
 
+#include "proto/frame.h"
+
 #include "supervisor/sup.h"
 
 #define ENOUGH 8        /* jobs measured before anything is taken ahead */
 #define FRAME_WORTH (100 * DUR_US)      /* of work, where slots are idle; */
 #define CROWD_WORTH (2 * DUR_MS)        /* where that is no faster */
+#define CREDITS_MOST (FRAME_CREDITS_MAX - 1)
 #define WEIGHT 8.0      /* of the old mean against one new credit */
 
 static dur_t
@@ -97,8 +100,16 @@ pace_least(const struct sup *sup, unsigned handler, double crowd)
 	return (n < most ? n : most);
 }
 
+/*
+ * A second credit hides the way of the first to Redis and back. Where a credit
+ * takes the child less than that way, a third keeps Redis at work meanwhile;
+ * the last place is left to an urgent job.
+ */
 unsigned
 pace_credits(const struct sup *sup, unsigned handler)
 {
-	return (is_short(sup, handler) ? 2 : 1);
+	if (!is_short(sup, handler))
+		return (1);
+	return (sup->pace[handler].mean * PACE_JOBS_MAX * CREDITS_MOST <
+	    (double)look_ahead(sup) / 2 ? CREDITS_MOST : 2);
 }

@@ -31,7 +31,8 @@ unsigned pace_jobs(const struct sup *sup, unsigned handler);
 /* Jobs that a credit should have, if so many wait, so that it is worth its
  * frame; `crowd` slots share a processor. */
 unsigned pace_least(const struct sup *sup, unsigned handler, double crowd);
-/* Credits that may be out at one child: 1, or 2 for short jobs. */
+/* Credits that may be out at one child: 1, or 2 for short jobs, or 3 for jobs
+ * of some 50 us and less. */
 unsigned pace_credits(const struct sup *sup, unsigned handler);
 
 #endif

@@ -233,7 +233,7 @@ class Daemon:
 Kill = collections.namedtuple("Kill", "at what pids daemon")
 
 
-GIVEN_UP = 256      # by one fence: two slots with two credits of 64 jobs
+GIVEN_UP = 384      # by one fence: two slots with three credits of 64 jobs
 
 
 class Oracle:
