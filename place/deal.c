@@ -136,7 +136,9 @@ deal_share(struct deal *d, const bool *set, bool *got)
 
 	for (i = 0; i < d->t->ncores; i++)
 		if (set[i] && (best == d->t->ncores ||
-		    d->load[i] < d->load[best]))
+		    d->load[i] < d->load[best] ||
+		    (d->load[i] == d->load[best] &&
+		    d->t->cores[i].kind < d->t->cores[best].kind)))
 			best = i;
 	if (best == d->t->ncores)
 		return (false);

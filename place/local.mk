@@ -6,5 +6,5 @@ libplace_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(HWLOC_CFLAGS) \
 libplace_a_SOURCES = place/deal.c place/deal.h place/gpu.c place/gpu.h \
 	place/gpu_probe.c place/make.h place/plan.c place/plan.h \
 	place/plan_cpus.c place/plan_gpus.c place/plan_json.c \
-	place/plan_text.c place/topo.c place/topo.h
+	place/plan_split.c place/plan_text.c place/topo.c place/topo.h
 place_libs = libplace.a libconf.a libbase.a $(JANSSON_LIBS) $(HWLOC_LIBS)

@@ -44,6 +44,18 @@ void make_warning(struct make *m, const char *fmt, ...)
 /* plan_gpus.c: the pools' devices, and slots that follow from them. */
 void make_ask_gpus(struct make *m, struct ask *a);
 void make_give_gpus(struct make *m, const struct ask *a, unsigned first);
+/* CPUs near a GPU, as far as they are known and ours. */
+void make_near(const struct make *m, const struct gpu *g, struct cpus *set);
+
+/*
+ * plan_split.c: slots share out the free cores of a set, `most` each. How they
+ * go about kinds of cores: each slot has one, and each kind some slot; or all
+ * have the fastest that is enough for all; or fewer slots than kinds have all
+ * there is, because somebody named it for them.
+ */
+enum make_how { MAKE_EACH, MAKE_FAST, MAKE_ALL };
+void make_split(struct make *m, const bool *set, const unsigned *slot,
+    unsigned n, unsigned most, enum make_how how);
 
 /* plan_cpus.c: whose CPUs are whose; what each pool may use counts slots. */
 void make_ask_cpus(struct make *m);

@@ -172,6 +172,23 @@ nodes_text(const struct make *m, const bool *cores, unsigned *np)
 	return (list_text(&nodes));
 }
 
+static const char *
+kind_of(const struct make *m, const bool *cores)
+{
+	const char *kind = NULL, *k;
+	unsigned i;
+
+	for (i = 0; i < m->t->ncores; i++) {
+		if (!cores[i])
+			continue;
+		k = topo_kind_name(m->t, m->t->cores[i].kind);
+		if (kind != NULL && strcmp(kind, k) != 0)
+			return ("mixed");
+		kind = k;
+	}
+	return (kind != NULL ? kind : "");
+}
+
 /* Texts of the slots, and what people should know of them. */
 static void
 describe_slots(struct make *m)
@@ -184,6 +201,10 @@ describe_slots(struct make *m)
 		s = &m->p->slots[i];
 		s->cpus_text = list_text(&s->cpus);
 		s->nodes = nodes_text(m, m->got[i], &n);
+		s->kind = kind_of(m, m->got[i]);
+		if (strcmp(s->kind, "mixed") == 0)
+			make_warning(m, "slot %u of [pool %s] has cores of "
+			    "several kinds", s->at, s->pool);
 		shared += s->shared;
 		near = s->cpus;
 		cpus_and(&near, &m->near[i]);
@@ -217,6 +238,39 @@ warn_of_sharers(struct make *m)
 						    "%s]", a->gpus[i]->uuid,
 						    b->pool->name,
 						    a->pool->name);
+}
+
+/* Cores of a kind that slots have, all of them together. */
+static unsigned
+used_of_kind(const struct make *m, unsigned kind)
+{
+	unsigned i, s, n = 0;
+
+	for (i = 0; i < m->t->ncores; i++)
+		for (s = 0; s < m->p->nslots; s++)
+			n += m->t->cores[i].kind == kind && m->got[s][i];
+	return (n);
+}
+
+/* Fewer slots than kinds: some kind is no slot's. */
+static void
+warn_of_kinds(struct make *m)
+{
+	struct cpus mine;
+	unsigned k, i, n;
+
+	for (k = 0; k < m->t->nkinds && m->t->nkinds > 1; k++) {
+		for (i = n = 0; i < m->t->ncores; i++) {
+			cpus_clear(&mine);
+			n += m->t->cores[i].kind == k && topo_core_cpus(m->t,
+			    i, &m->p->usable, &mine) > 0;
+		}
+		if (n > 0 && used_of_kind(m, k) == 0)
+			make_warning(m, "no slot has one of the %u %s cores, "
+			    "because each has cores of one kind: name CPUs "
+			    "for a pool to mix them", n,
+			    topo_kind_name(m->t, k));
+	}
 }
 
 /* What is left, and where the daemon itself is to run. */
@@ -274,6 +328,7 @@ give(struct make *m)
 	make_give_cpus(m);
 	describe_slots(m);
 	warn_of_sharers(m);
+	warn_of_kinds(m);
 	keep_rest(m);
 }
 

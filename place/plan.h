@@ -25,6 +25,8 @@ struct plan_slot {
 	struct cpus cpus;
 	char *cpus_text;      /* owns; the same as list text */
 	unsigned ncores;
+	const char *kind;     /* of its cores: "P", "M", "E", "mixed"; "" where
+	                       * all of the host are of one kind */
 	char *nodes;          /* owns; NUMA nodes of its CPUs, list text */
 	char *devices;        /* owns; UUIDs, comma separated; "": no GPU */
 	unsigned ngpus;

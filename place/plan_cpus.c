@@ -24,6 +24,7 @@ struct party {
 	bool *set;              /* owns; by core */
 	unsigned *slot;         /* owns */
 	unsigned n;
+	bool named;             /* the cores are those that the pool names */
 };
 
 static bool
@@ -210,22 +211,6 @@ share(struct make *m, const struct party *y)
 	}
 }
 
-/* Equal parts of the set's free cores, at most `most` each; what does not
- * come out even goes to the first ones, unless others wait for it. */
-static void
-split(struct make *m, const bool *set, const unsigned *slot, unsigned n,
-    unsigned most)
-{
-	unsigned have = deal_free(&m->deal, set), part = have / n, i;
-	unsigned over = part < most ? have % n : 0;
-
-	if (part > most)
-		part = most;
-	for (i = 0; i < n; i++)
-		(void)deal_pick(&m->deal, set, part + (i < over),
-		    m->got[slot[i]]);
-}
-
 /* Fewer free cores than slots: those are shared among these slots. */
 static void
 crowd(struct make *m, const bool *set, const unsigned *slot, unsigned n)
@@ -339,8 +324,9 @@ serve_domain(struct make *m, const struct party *y, bool *todo,
 	if (have < n)
 		crowd(m, near, slot, n);
 	else
-		split(m, near, slot, n,
-		    wanted_by_others(m, y, todo, near) ? fair : have);
+		make_split(m, near, slot, n,
+		    wanted_by_others(m, y, todo, near) ? fair : have,
+		    MAKE_FAST);
 	free(near);
 	free(slot);
 }
@@ -366,7 +352,8 @@ deal_party(struct make *m, const struct party *y)
 		if (todo[i])
 			rest[n++] = y->slot[i];
 	if (n > 0 && deal_free(&m->deal, y->set) >= n)
-		split(m, y->set, rest, n, m->t->ncores);
+		make_split(m, y->set, rest, n, m->t->ncores, y->named ?
+		    MAKE_ALL : MAKE_EACH);
 	else if (n > 0)
 		crowd(m, y->set, rest, n);
 	free(domain);
@@ -410,21 +397,24 @@ leaves_some(const struct make *m, const struct party *y)
 /*
  * One core for the daemon where it costs little: where the cores can't be
  * shared out evenly anyway, or where each slot has many. The first one:
- * interrupts and the system's own work are there already.
+ * interrupts and the system's own work are there already. Where cores differ,
+ * the first of the slowest kind.
  */
 static void
 keep_core(struct make *m, struct party *y)
 {
-	unsigned have = count(m, y->set), i;
+	unsigned have = count(m, y->set), i, best = m->t->ncores;
 
 	if (strcasecmp(m->c->supervisor.housekeeping_cpus, "auto") != 0 ||
 	    y->n == 0 || have <= y->n ||
 	    (have % y->n == 0 && have / y->n < KEEP_FROM) ||
 	    leaves_some(m, y))
 		return;
-	for (i = 0; !y->set[i]; i++)
-		;
-	y->set[i] = false;
+	for (i = 0; i < m->t->ncores; i++)
+		if (y->set[i] && (best == m->t->ncores ||
+		    m->t->cores[i].kind > m->t->cores[best].kind))
+			best = i;
+	y->set[best] = false;
 }
 
 /* CPUs of a slot's cores, as far as the pool may use them. */
@@ -447,7 +437,7 @@ take_cpus(struct make *m, const struct ask *a, unsigned slot)
 void
 make_give_cpus(struct make *m)
 {
-	struct party autos = { NULL, NULL, 0 }, y;
+	struct party autos = { NULL, NULL, 0, false }, y;
 	const struct ask *a;
 	unsigned i, k;
 
@@ -459,7 +449,7 @@ make_give_cpus(struct make *m)
 			join_party(m, &autos, i);
 			continue;
 		}
-		y = (struct party){ cores_of(m, a), NULL, 0 };
+		y = (struct party){ cores_of(m, a), NULL, 0, true };
 		join_party(m, &y, i);
 		deal_party(m, &y);
 		free(y.set);

@@ -177,22 +177,28 @@ make_ask_gpus(struct make *m, struct ask *a)
 		    "have none", a->pool->name, a->nslots, ngroups);
 }
 
-/* CPUs near a GPU, as far as they are known and ours. */
+void
+make_near(const struct make *m, const struct gpu *g, struct cpus *set)
+{
+	unsigned i;
+
+	if (cpus_parse(g->cpus, set) != 0)
+		cpus_clear(set);
+	if (cpus_count(set) == 0 && g->node >= 0)
+		for (i = 0; i < m->t->ncores; i++)
+			if (m->t->node_os[m->t->cores[i].node] == g->node)
+				(void)topo_core_cpus(m->t, i, &m->p->usable,
+				    set);
+	cpus_and(set, &m->p->usable);
+}
+
 static void
 add_near(const struct make *m, const struct gpu *g, struct cpus *near)
 {
 	struct cpus set;
-	unsigned i;
 	int cpu;
 
-	if (cpus_parse(g->cpus, &set) != 0)
-		cpus_clear(&set);
-	if (cpus_count(&set) == 0 && g->node >= 0)
-		for (i = 0; i < m->t->ncores; i++)
-			if (m->t->node_os[m->t->cores[i].node] == g->node)
-				(void)topo_core_cpus(m->t, i, &m->p->usable,
-				    &set);
-	cpus_and(&set, &m->p->usable);
+	make_near(m, g, &set);
 	for (cpu = cpus_next(&set, -1); cpu >= 0; cpu = cpus_next(&set, cpu))
 		cpus_add(near, (unsigned)cpu);
 }

@@ -34,6 +34,7 @@ put_slot(struct jsonw *w, const struct plan *p, unsigned i,
 	jsonw_kuint(w, "at", s->at);
 	jsonw_kstr(w, "cpus", s->cpus_text);
 	jsonw_kuint(w, "cores", s->ncores);
+	jsonw_kstr(w, "kind", s->kind[0] != '\0' ? s->kind : NULL);
 	jsonw_kbool(w, "shared", s->shared);
 	jsonw_kstr(w, "nodes", s->nodes);
 	jsonw_key(w, "devices");
@@ -59,6 +60,8 @@ put_core(struct jsonw *w, const struct topo *t, unsigned i)
 	jsonw_kuint(w, "package", c->package);
 	jsonw_kuint(w, "node", t->node_os[c->node]);
 	jsonw_kuint(w, "cache", c->cache);
+	jsonw_kstr(w, "kind", t->nkinds > 1 ? topo_kind_name(t, c->kind) :
+	    NULL);
 	jsonw_end(w);
 }
 

@@ -65,7 +65,8 @@ fill_row(const struct drawing *d, unsigned slot, row_t row)
 
 	(void)snprintf(row[0], sizeof(row[0]), "%u", slot);
 	(void)snprintf(row[1], sizeof(row[1]), "%.200s/%u", s->pool, s->at);
-	(void)snprintf(row[2], sizeof(row[2]), "%u%s", s->ncores,
+	(void)snprintf(row[2], sizeof(row[2]), "%u%s%s%s", s->ncores,
+	    s->kind[0] != '\0' ? " " : "", s->kind,
 	    s->shared ? " shared" : "");
 	(void)snprintf(row[3], sizeof(row[3]), "%.250s", s->nodes);
 	slot_gpus(d, s, row[4], sizeof(row[4]));
@@ -170,7 +171,7 @@ line_length(const struct topo *t, unsigned from)
 
 	for (c = a; c < t->cores + t->ncores && n < CELLS_MAX; c++, n++)
 		if (c->cache != a->cache || c->node != a->node ||
-		    c->package != a->package)
+		    c->package != a->package || c->kind != a->kind)
 			break;
 	return (n);
 }
@@ -188,6 +189,9 @@ line_label(const struct drawing *d, unsigned from, unsigned n, struct buf *b)
 	buf_reset(b);
 	(void)buf_puts(b, "CPU ");
 	(void)cpus_put(b, &set);
+	if (d->t->nkinds > 1)
+		(void)buf_printf(b, " %s", topo_kind_name(d->t,
+		    d->t->cores[from].kind));
 }
 
 static void
@@ -293,6 +297,9 @@ plan_text(const struct plan *p, const struct topo *t,
 	if (gpus != NULL)
 		(void)buf_printf(b, ", %u GPU%s", gpu_list_physical(gpus),
 		    gpu_list_physical(gpus) == 1 ? "" : "s");
+	if (t->nkinds > 1)
+		(void)buf_puts(b, "\nP: performance cores, E: efficiency "
+		    "cores");
 	(void)buf_puts(b, "\na cell is a core: its slot (+: shared), d the "
 	    "daemon, - left over, x not ours\n");
 	measure(&d);

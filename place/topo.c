@@ -24,6 +24,9 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
+/* More are no kinds, but cores that are measured one by one. */
+#define KINDS_MAX 4
+
 extern char **environ;
 
 /* Components that open libraries, devices, or every CPU. */
@@ -193,6 +196,32 @@ fill_cores(struct topo *t, hwloc_topology_t h, hwloc_obj_type_t type)
 		free(seen[i].obj);
 }
 
+/*
+ * hwloc ranks kinds of cores (performance, efficiency) from the slowest to the
+ * fastest, by what the kernel says of them. Where it can't rank them all are
+ * the same to us.
+ */
+static void
+fill_kinds(struct topo *t, hwloc_topology_t h)
+{
+	int n = hwloc_cpukinds_get_nr(h, 0), efficiency, i;
+	hwloc_bitmap_t set = hwloc_bitmap_alloc();
+	unsigned k;
+
+	t->nkinds = 1;
+	for (i = 0; i < n && n > 1 && n <= KINDS_MAX && set != NULL; i++) {
+		if (hwloc_cpukinds_get_info(h, (unsigned)i, set, &efficiency,
+		    NULL, NULL, 0) != 0 || efficiency < 0)
+			break;
+		t->nkinds = (unsigned)n;
+		for (k = 0; k < t->ncores; k++)
+			if (t->cores[k].ncpus > 0 && hwloc_bitmap_isset(set,
+			    t->cores[k].cpu[0]))
+				t->cores[k].kind = (uint8_t)(n - 1 - i);
+	}
+	hwloc_bitmap_free(set);
+}
+
 static int
 convert(hwloc_topology_t h, struct topo **tp, struct buf *why)
 {
@@ -214,6 +243,7 @@ convert(hwloc_topology_t h, struct topo **tp, struct buf *why)
 	t->cores = xcalloc(t->ncores, sizeof(*t->cores));
 	t->node_os = xcalloc(t->ncores, sizeof(*t->node_os));
 	fill_cores(t, h, type);
+	fill_kinds(t, h);
 	take_cpus(&t->allowed, hwloc_topology_get_allowed_cpuset(h));
 	*tp = t;
 	return (0);
@@ -363,6 +393,13 @@ topo_free(struct topo **tp)
 	free(t->node_os);
 	t->magic = 0;
 	free(t);
+}
+
+const char *
+topo_kind_name(const struct topo *t, unsigned kind)
+{
+	return (t->nkinds <= 1 ? "" : kind == 0 ? "P" :
+	    kind + 1 == t->nkinds ? "E" : "M");
 }
 
 int

@@ -16,10 +16,11 @@
 #define TOPO_SMT_MAX 8             /* CPUs of one core */
 
 /* package, node and cache count from 0 in the order of the cores; cache is
- * the largest that several cores share, else the node. */
+ * the largest that several cores share, else the node; kind 0 is that of the
+ * fastest cores. */
 struct topo_core {
 	uint16_t cpu[TOPO_SMT_MAX]; /* logical CPUs, SMT siblings together */
-	uint8_t ncpus;
+	uint8_t ncpus, kind;
 	uint16_t package, node, cache;
 };
 
@@ -27,7 +28,7 @@ struct topo {
 	unsigned magic;
 	unsigned ncores, ncpus;
 	struct topo_core *cores;    /* owns */
-	unsigned npackages, nnodes, ncaches;
+	unsigned npackages, nnodes, ncaches, nkinds;
 	uint16_t *node_os;          /* owns; by node: its number in the kernel */
 	struct cpus allowed;        /* that we may use. Here: the affinity mask,
 	                             * in which the kernel has seen to the
@@ -43,6 +44,9 @@ int topo_file(const char *path, struct topo **tp, struct buf *why);
 /* By hwloc's synthetic description ("pack:2 core:4 pu:2"); all allowed. */
 int topo_synthetic(const char *text, struct topo **tp, struct buf *why);
 void topo_free(struct topo **tp);
+/* "P" for the fastest kind of core, "E" for the slowest, "M" between them; ""
+ * where all are of one. Static. */
+const char *topo_kind_name(const struct topo *t, unsigned kind);
 /*
  * Only these may be used. Those that no core has become cores of their own, in
  * the first package and node: some containers hide /sys from hwloc, which then

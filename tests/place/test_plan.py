@@ -26,6 +26,7 @@ CASES = {
     "container": ("container", None, {}),
     "desktop": ("desktop", "desktop", {"USE_GPU": "yes",
                                        "MAX_CONCURRENT_JOBS": "auto"}),
+    "hybrid": ("hybrid", "hybrid", {}),
     "crowded": ("desktop", None, {"MAX_CONCURRENT_JOBS": "9"}),
     "standin": ("standin", "standin", {}),
 }
@@ -101,9 +102,53 @@ class Pages(Case):
     def test_pictures_of_the_page_are_these(self):
         with open(os.path.join(HERE, "../../docs/placement.md")) as f:
             page = f.read()
-        for name in ("epyc", "crowded", "mig"):
+        for name in ("epyc", "crowded", "hybrid", "mig"):
             with open(os.path.join(HERE, name + ".plan")) as f:
                 self.assertIn(textwrap.indent(f.read(), "    "), page)
+
+
+class Kinds(Case):
+    """Cores of two kinds: CPUs 0-15 are eight fast cores, 16-31 sixteen slow
+    ones."""
+
+    def slots(self, ini):
+        r = self.plan("hybrid", "--json", ini=ini)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        p = json.loads(r.stdout)
+        return [(s["kind"], s["cpus"]) for s in p["slots"]], p
+
+    def test_a_slot_has_cores_of_one_kind_and_each_kind_a_slot(self):
+        for n in range(2, 20):
+            got, p = self.slots(f"[supervisor]\nhousekeeping_cpus = none"
+                                f"\n[pool a]\nslots = {n}\n")
+            self.assertEqual({k for k, _ in got}, {"P", "E"}, n)
+            self.assertEqual(p["left"], "", n)
+            # the first ones have the fast cores
+            self.assertEqual([k for k, _ in got],
+                             sorted((k for k, _ in got), reverse=True))
+
+    def test_gpu_slots_have_fast_cores(self):
+        got, _ = self.slots("[pool c]\nslots = 6\n[pool g]\ndevices = 0\n"
+                            "slots_per_device = 3\n")
+        self.assertEqual([k for k, _ in got[6:]], ["P"] * 3)
+
+    def test_one_slot_and_what_is_left_over(self):
+        got, p = self.slots("[pool a]\nslots = 1\n")
+        self.assertEqual(got, [("P", "0-15")])
+        self.assertIn("no slot has one of the 16 E cores", p["warnings"][0])
+        self.assertEqual(p["daemon"], "16-31")
+
+    def test_what_a_pool_names_is_its_own(self):
+        got, p = self.slots("[pool a]\nslots = 1\ncpus = 8-23\n")
+        self.assertEqual(got, [("mixed", "8-23")])
+        self.assertIn("cores of several kinds", p["warnings"][0])
+        got, _ = self.slots("[pool a]\nslots = 2\ncpus = 8-23\n")
+        self.assertEqual(got, [("P", "8-15"), ("E", "16-23")])
+
+    def test_more_slots_than_cores_begin_with_the_fast(self):
+        got, _ = self.slots("[pool a]\nslots = 30\n")
+        self.assertEqual([k for k, _ in got],
+                         ["P"] * 8 + ["E"] * 16 + ["P"] * 6)
 
 
 class Rules(Case):

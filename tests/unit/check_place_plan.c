@@ -179,6 +179,13 @@ static const struct {
 	    "slots_per_device = 2\n", "16-23 24-31; 0-15" },
 	{ TWO, NULL, FOUR_GPUS, "[pool g]\ndevices = all\n"
 	    "devices_per_slot = 2\n", "1-15 16-31; 0" },
+	/* GPUs of two nodes: cores of both, as many of each */
+	{ TWO, NULL, FOUR_GPUS, "[pool g]\ndevices = 0,2,1,3\n"
+	    "devices_per_slot = 2\n", "1-8,16-23 9-15,24-31; 0" },
+	/* and beside others */
+	{ TWO, NULL, FOUR_GPUS, "housekeeping_cpus = none\n[pool g]\n"
+	    "devices = 1,2\ndevices_per_slot = 2\n[pool c]\nslots = 3\n"
+	    "cpus = auto\n", "0-3,16-19 4-11 20-27 12-15,28-31; " },
 	/* the near cores are not enough for one each */
 	{ TWO, "0-7,16", FOUR_GPUS, "[pool g]\ndevices = 2,3\n[pool c]\n"
 	    "slots = 2\n", "16 16 1-4 5-7; 0" },
