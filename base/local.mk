@@ -7,6 +7,6 @@ libbase_a_SOURCES = \
 	base/fd.c base/fd.h \
 	base/jsonw.c base/jsonw.h base/log.c base/log.h \
 	base/log_repeat.c base/log_repeat.h base/obj.c base/obj.h \
-	base/landlock.c base/landlock.h \
+	base/landlock.c base/landlock.h base/mempol.c base/mempol.h \
 	base/part.c base/part.h base/pid.c base/pid.h \
 	base/slice.h base/str.c base/str.h base/xalloc.c base/xalloc.h

@@ -79,6 +79,7 @@ struct child {
 	struct page_slot *words;        /* of this slot, on the shared page */
 	char **env;                     /* at start; owns the array */
 	char *cpus;                     /* real affinity; owns */
+	char *memory;                   /* real memory policy; owns */
 	struct link *link;              /* owns */
 	struct watch link_watch;
 	bool link_hinted;               /* the descriptor told of something */

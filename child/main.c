@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cpus.h"
+#include "base/mempol.h"
 #include "base/err.h"
 #include "base/obj.h"
 #include "base/xalloc.h"
@@ -79,6 +80,21 @@ read_affinity(void)
 	return (text);
 }
 
+static char *
+read_mempol(void)
+{
+	struct mempol m;
+	struct buf b;
+	char *text;
+
+	buf_init(&b, 64u << 10);
+	if (mempol_get(&m) == 0)
+		mempol_put(&b, &m);
+	text = xstrdup(buf_cstr(&b));
+	buf_fini(&b);
+	return (text);
+}
+
 static char **
 copy_environment(void)
 {
@@ -116,6 +132,7 @@ take_place(struct child *c, struct buf *why)
 		return (fail_start(c, why, CHILD_EXIT_STARTUP));
 	}
 	c->cpus = read_affinity();
+	c->memory = read_mempol();
 	c->env = copy_environment();
 	setenv("GANGER_MODEL_DIR", c->start->model_dir, 1);
 	c->models = model_cache_new(c->start->max_models, plugin_unload);
@@ -226,6 +243,7 @@ leave(struct child *c)
 	free(c->watches);
 	free(c->env);
 	free(c->cpus);
+	free(c->memory);
 	start_free(&c->start);
 }
 

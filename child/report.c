@@ -45,6 +45,7 @@ report_hello(struct child *c)
 		.version = SLICE_LIT(PACKAGE_VERSION),
 		.cpus = slice_of(c->cpus),
 		.devices = slice_of(devices != NULL ? devices : ""),
+		.memory = slice_of(c->memory),
 	};
 	struct buf b;
 

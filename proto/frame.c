@@ -171,9 +171,11 @@ frame_read_hello(struct frame_reader *r, struct frame_hello *h)
 	if ((e = take_u32(r, &h->slot)) != 0 ||
 	    (e = take_i64(r, &h->pid)) != 0 ||
 	    (e = take_str(r, &h->version)) != 0 ||
-	    (e = take_str(r, &h->cpus)) != 0)
+	    (e = take_str(r, &h->cpus)) != 0 ||
+	    (e = take_str(r, &h->devices)) != 0)
 		return (e);
-	return (take_str(r, &h->devices));
+	h->memory = SLICE_NULL;
+	return (r->left == 0 ? 0 : take_str(r, &h->memory));
 }
 
 int
@@ -370,12 +372,13 @@ frame_put_hello(struct buf *b, uint32_t gen, const struct frame_hello *h)
 {
 	msgpack_packer pk;
 
-	put_head(&pk, b, gen, FRAME_HELLO, 5);
+	put_head(&pk, b, gen, FRAME_HELLO, 6);
 	msgpack_pack_uint32(&pk, h->slot);
 	msgpack_pack_int64(&pk, h->pid);
 	msg_put_str(&pk, h->version);
 	msg_put_str(&pk, h->cpus);
 	msg_put_str(&pk, h->devices);
+	msg_put_str(&pk, h->memory);
 }
 
 void

@@ -74,6 +74,7 @@ struct frame_hello {
 	struct slice version;
 	struct slice cpus;
 	struct slice devices;
+	struct slice memory;    /* policy; of older children NULL: not known */
 };
 int frame_read_hello(struct frame_reader *r, struct frame_hello *h);
 

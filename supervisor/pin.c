@@ -103,16 +103,17 @@ set_cpuset(struct pin *p, const struct plan_slot *where,
 static unsigned
 set_nodes(struct pin *p, const char *list)
 {
-	const unsigned bits = 8 * sizeof(p->nodes[0]);
+	unsigned long *mask = p->memory.nodes;
+	const unsigned bits = 8 * sizeof(mask[0]);
 	struct cpus nodes;
 	int node;
 
-	memset(p->nodes, 0, sizeof(p->nodes));
+	memset(&p->memory, 0, sizeof(p->memory));
 	if (cpus_parse(list, &nodes) != 0)
 		cpus_clear(&nodes);
 	for (node = cpus_next(&nodes, -1); node >= 0;
 	    node = cpus_next(&nodes, node))
-		p->nodes[(unsigned)node / bits] |= 1ul << (unsigned)node % bits;
+		mask[(unsigned)node / bits] |= 1ul << (unsigned)node % bits;
 	return (cpus_count(&nodes));
 }
 
@@ -122,14 +123,14 @@ set_policy(struct pin *p, const struct plan_slot *where, int wish,
 {
 	unsigned n = set_nodes(p, where->nodes);
 
-	p->policy = -1;
+	p->memory.mode = -1;
 	p->strict = wish == MEMORY_BIND;
 	if (n == 0 || wish == MEMORY_ANY)
 		return;
 	if (wish == MEMORY_BIND)
-		p->policy = MPOL_BIND;
+		p->memory.mode = MPOL_BIND;
 	else if (nnodes > 1)
-		p->policy = n == 1 ? MPOL_PREFERRED : PREFERRED_MANY;
+		p->memory.mode = n == 1 ? MPOL_PREFERRED : PREFERRED_MANY;
 }
 
 void
@@ -169,11 +170,18 @@ pin_self(const struct pin *p, int errfd)
 	if (cpus_set_affinity(0, &p->cpus) != 0)
 		return (fail(errfd, "could not run on the slot's CPUs\n"));
 	/* a wish of ours that some containers forbid, unless it is a must */
-	if (p->policy >= 0 && syscall(SYS_set_mempolicy, p->policy, p->nodes,
-	    8 * sizeof(p->nodes)) != 0 && p->strict)
+	if (p->memory.mode >= 0 && syscall(SYS_set_mempolicy, p->memory.mode,
+	    p->memory.nodes, 8 * sizeof(p->memory.nodes)) != 0 && p->strict)
 		return (fail(errfd, "could not bind memory to the slot's NUMA "
 		    "node\n"));
 	return (0);
+}
+
+void
+pin_put_memory(const struct pin *p, struct buf *b)
+{
+	if (p->memory.mode >= 0)
+		mempol_put(b, &p->memory);
 }
 
 void

@@ -9,7 +9,9 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/cpus.h"
+#include "base/mempol.h"
 
 struct conf_pool;
 struct contain;
@@ -19,9 +21,8 @@ struct pin {
 	struct cpus cpus;
 	char *leaf;         /* owns; of the v1 cpuset hierarchy, to be joined;
 	                     * NULL: none */
-	int policy;         /* of memory; -1: leave it */
+	struct mempol memory; /* mode -1: leave it */
 	bool strict;        /* without that policy nothing starts */
-	unsigned long nodes[CPUS_MAX / 8 / sizeof(unsigned long)];
 };
 
 /*
@@ -35,6 +36,9 @@ void pin_fini(struct pin *p);
 /* In the new child before exec; async-signal-safe. 0 or -1, with what failed
  * as a line on errfd. */
 int pin_self(const struct pin *p, int errfd);
+/* The policy that a child of it must report, as mempol_put; nothing if any is
+ * right. */
+void pin_put_memory(const struct pin *p, struct buf *b);
 /* Removes what this or a former run left in the v1 hierarchy. */
 void pin_clean(void);
 

@@ -337,6 +337,33 @@ proc_exited(struct proc *p, int status)
 	slot_event(&p->slot, EV_EXIT, mono_now(), WHY_NONE);
 }
 
+/* Memory that is bound elsewhere is a misfit; that it is not preferred from the
+ * node is the host's doing, and said. */
+static bool
+memory_fits(struct proc *p, const struct frame_hello *h)
+{
+	char before[sizeof(p->memory)];
+	struct buf want;
+	bool fit;
+
+	buf_init(&want, 64u << 10);
+	pin_put_memory(&p->pin, &want);
+	memcpy(before, p->memory, sizeof(before));
+	(void)snprintf(p->memory, sizeof(p->memory), "%.*s",
+	    (int)h->memory.n, h->memory.n > 0 ? h->memory.p : "");
+	fit = want.len == 0 || h->memory.n == 0 ||
+	    slice_is(h->memory, buf_cstr(&want));
+	if (!fit && p->pin.strict)
+		(void)snprintf(p->misfit, sizeof(p->misfit), "has the memory "
+		    "policy %.80s, not %.80s", p->memory, buf_cstr(&want));
+	else if (!fit && strcmp(before, p->memory) != 0)
+		log_warn("pin", "slot=%u has the memory policy %s, not %s: "
+		    "this host allows no other", p->slot.index, p->memory,
+		    buf_cstr(&want));
+	buf_fini(&want);
+	return (fit || !p->pin.strict);
+}
+
 static bool
 fits(struct proc *p, const struct frame_hello *h)
 {
@@ -356,7 +383,7 @@ fits(struct proc *p, const struct frame_hello *h)
 		    "\"%.100s\"",
 		    (int)(h->devices.n < 100 ? h->devices.n : 100),
 		    h->devices.p, p->where.devices);
-	return (why[0] == '\0');
+	return (why[0] == '\0' && memory_fits(p, h));
 }
 
 void

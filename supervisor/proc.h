@@ -56,6 +56,7 @@ struct proc {
 	struct plan_slot where;   /* of the child there is, or comes next */
 	struct plan_slot planned; /* what the next child gets */
 	struct pin pin;           /* what keeps it there */
+	char memory[96];          /* policy that the last child reported */
 	char misfit[256];         /* how the last child differed; "": it fits */
 	struct contain contain;
 	struct cage cage;

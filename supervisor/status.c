@@ -136,6 +136,7 @@ put_slot(struct jsonw *w, const struct proc *p)
 		jsonw_null(w);
 	jsonw_kuint(w, "generation", p->slot.gen);
 	jsonw_kstr(w, "cpus", p->where.cpus_text);
+	jsonw_kstr(w, "memory", p->memory[0] != '\0' ? p->memory : NULL);
 	put_list(w, "devices", p->where.devices);
 	jsonw_kstr(w, "job", j != NULL ? j->id : NULL);
 	jsonw_kstr(w, "handler", j != NULL ?

@@ -79,6 +79,7 @@ read_hello(struct frame_reader *r)
 	check_slice(h.version);
 	check_slice(h.cpus);
 	check_slice(h.devices);
+	check_slice(h.memory);
 	return (0);
 }
 

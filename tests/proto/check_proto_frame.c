@@ -57,6 +57,7 @@ body_hello(struct frame_reader *r, uint32_t gen, struct buf *t, struct buf *b)
 	dump_slice(t, " version", h.version);
 	dump_slice(t, " cpus", h.cpus);
 	dump_slice(t, " devices", h.devices);
+	dump_slice(t, " memory", h.memory);
 	buf_puts(t, "\n");
 	frame_put_hello(b, gen, &h);
 	return (0);

@@ -280,6 +280,48 @@ START_TEST(t_memory_is_bound_to_the_node)
 	    (int)rig_slot_int(r, 0, 0, "pid")));
 	ck_assert_ptr_nonnull(maps);
 	ck_assert_ptr_nonnull(strstr(maps, " bind:"));
+	ck_assert_int_eq(strncmp(js_str(rig_status(r, 0), "slots.0.memory"),
+	    "bind:", 5), 0);
+	rig_stop(&r);
+}
+END_TEST
+
+/*
+ * A child whose memory is not bound as it should be gets no job. The wrapper
+ * gives up the policy that it was started with.
+ */
+START_TEST(t_child_with_other_memory_is_quarantined)
+{
+	const char *script;
+	struct rig *r;
+	FILE *f;
+	int d;
+
+	if (!may_bind())
+		return;
+	r = rig_new(0);
+	d = rig_daemon(r, "w1", "[pool a]\nslots = 1\ncpus = 0\n"
+	    "[pool b]\nslots = 1\ncpus = 1\nqueues = q\n"
+	    "memory_node = bind\n[handler selftest]\n");
+	script = rig_fmt(r, "%s/child.py", rig_dir(r));
+	f = fopen(script, "w");
+	ck_assert_ptr_nonnull(f);
+	(void)fprintf(f, "#!/usr/bin/python3\nimport ctypes, os, sys\n"
+	    "ctypes.CDLL(None).syscall(%d, %d, None, 0)\n"
+	    "for fd in range(3, 64):\n    try: os.set_inheritable(fd, True)\n"
+	    "    except OSError: pass\n"
+	    "os.execv('%s', sys.argv)\n", (int)SYS_set_mempolicy,
+	    (int)MPOL_DEFAULT, RIG_CHILD);
+	ck_assert_int_eq(fchmod(fileno(f), 0700), 0);
+	(void)fclose(f);
+	ck_assert_int_eq(setenv("GANGER_CHILD", script, 1), 0);
+	rig_daemon_start(r, d);
+	rig_until(r, strcmp(rig_slot_str(r, 0, 1, "state"),
+	    "quarantined") == 0);
+	ck_assert_msg(strstr(rig_slot_str(r, 0, 1, "why"), "it has the memory "
+	    "policy default, not bind:") != NULL, "%s",
+	    rig_slot_str(r, 0, 1, "why"));
+	rig_until(r, strcmp(rig_slot_str(r, 0, 0, "state"), "idle") == 0);
 	rig_stop(&r);
 }
 END_TEST
@@ -351,6 +393,7 @@ main(int argc, char **argv)
 		t_daemon_keeps_off_the_slots_cpus,
 		t_reload_moves_slots_and_the_daemon, t_mask_from_outside_is_kept,
 		t_memory_is_bound_to_the_node,
+		t_child_with_other_memory_is_quarantined,
 		t_cpuset_holds_what_asks_to_leave, t_impossible_places_are_78,
 	};
 
