@@ -30,6 +30,10 @@ GIVEN = {"renew.sent": {"ms": 500}, "renew.answered": {"ms": 500},
          "run.noted": {"ms": 400},
          "requeue.built": {"crash": 1}, "requeue.sent": {"crash": 1},
          "requeue.answered": {"crash": 1}, "promote.answered": {"fail": 2}}
+# On a busy machine a job can be done without them: no idle child, or no note
+# before its end.
+MAY_MISS = {"guess.sent", "run.noted"}
+TRIES = 5
 BEFORE = {}         # step -> what brings the bench to it
 
 
@@ -168,8 +172,11 @@ def one_run(bench, d, step, victim, run):
     if step in BEFORE:
         BEFORE[step](bench, d, step, run)
     else:
-        arm(bench, d, step)
-        submit(bench, step, run)
+        for _ in range(TRIES if step in MAY_MISS else 1):
+            arm(bench, d, step)
+            submit(bench, step, run)
+            if step not in MAY_MISS or comes(bench, d):
+                break
     paused(bench, d)
     hit = strike(bench, d, victim)
     if step in reloads.STEPS:
