@@ -16,6 +16,7 @@
 #include "base/obj.h"
 #include "base/xalloc.h"
 
+#define SAMPLE_TRIES 4	/* for memory and processes of one moment */
 #define WORDS (CPUS_MAX / 64)
 #define NODES_MAX 64u
 
@@ -175,6 +176,26 @@ sample_processes(const struct nvml *n, struct device *d)
 		fall_sick(d, nvml_text(code));
 }
 
+/*
+ * Memory and processes are asked for one after the other. One that came or
+ * went between would make the rest, memory that no process has, wrong.
+ */
+static void
+sample_use(const struct nvml *n, struct device *d)
+{
+	uint64_t used;
+	unsigned i;
+
+	sample_memory(n, d);
+	for (i = 0; i < SAMPLE_TRIES; i++) {
+		used = d->used;
+		sample_processes(n, d);
+		sample_memory(n, d);
+		if (d->used == used || d->sick[0] != '\0')
+			return;
+	}
+}
+
 static void
 sample_errors(const struct nvml *n, struct device *d)
 {
@@ -203,8 +224,7 @@ device_sample(const struct devices *all, struct device *d)
 		fall_sick(d, "it has no UUID");
 	if (strcmp(d->mode, "prohibited") == 0)
 		fall_sick(d, "its compute mode is prohibited");
-	sample_memory(n, d);
-	sample_processes(n, d);
+	sample_use(n, d);
 	sample_errors(n, d);
 	d->utilization = n->rates(d->dev, &rates) == NVML_OK ?
 	    (int)rates.gpu : -1;

@@ -219,7 +219,7 @@ is_in_flux(const struct gpu_dev *d)
 static void
 weigh(struct gpu_dev *d)
 {
-	int64_t loose = (int64_t)d->used;
+	int64_t loose = (int64_t)d->used, before = d->loose, least;
 	unsigned i;
 
 	for (i = 0; i < d->nprocs; i++) {
@@ -230,8 +230,13 @@ weigh(struct gpu_dev *d)
 		loose -= d->procs[i].bytes;
 	}
 	d->loose = loose > 0 ? loose : 0;
-	if (d->loose_base == 0 || d->loose < d->loose_base || !is_in_flux(d))
+	/* one sample may be of two moments, and a base that is too low would
+	 * keep every slot from its release */
+	least = before > d->loose ? before : d->loose;
+	if (d->loose_base == 0 || !is_in_flux(d))
 		d->loose_base = d->loose;
+	else if (least < d->loose_base)
+		d->loose_base = least;
 }
 
 static void

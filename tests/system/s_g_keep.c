@@ -76,7 +76,8 @@ START_TEST(t_small_jobs_do_not_pass_a_large_one_without_end)
 	ck_assert_int_eq(js_int(rec, "attempt"), 1);
 	ck_assert_int_ge(gpu_counter(r, "gpu_keeps"), 1);
 	/* and the small ones go on */
-	ck_assert_int_gt(rig_int(r, "LLEN %s", Q_GPU), 0);
+	ck_assert_int_gt(rig_int(r, "LLEN %s", Q_GPU) + rig_int(r,
+	    "ZCARD {%s}:delayed", Q_GPU), 0);
 	rig_until(r, js_int(rig_status(r, 0), "active_jobs") == 3);
 	ck_assert_str_eq(kept_for(r, 0), "");
 	rig_cmd(r, "DEL %s", Q_GPU);
